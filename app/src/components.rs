@@ -1,0 +1,36 @@
+//! The design system: what pages are put together from.
+
+pub mod api_panel;
+pub mod badge;
+pub mod banner;
+pub mod breadcrumbs;
+pub mod card;
+pub mod chart;
+pub mod code;
+pub mod dialog;
+pub mod empty_state;
+pub mod error_panel;
+pub mod evaluation;
+pub mod field;
+pub mod file_drop;
+pub mod gate;
+pub mod icon;
+pub mod loaded;
+pub mod log_view;
+pub mod not_found;
+pub mod numbers;
+pub mod page_header;
+pub mod pagination;
+pub mod refreshed;
+pub mod secret;
+pub mod sparkline;
+pub mod stat;
+pub mod status;
+pub mod submit;
+pub mod table;
+pub mod tabs;
+pub mod theme_switch;
+pub mod time;
+pub mod toast;
+pub mod traffic_bar;
+pub mod weight;

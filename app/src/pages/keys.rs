@@ -1,0 +1,197 @@
+//! API keys: made, shown once, rotated, revoked.
+
+mod create;
+mod row;
+
+use domain::api_keys::{ApiKey, CreatedApiKey};
+use domain::{Name, Permission, Scope};
+use leptos::prelude::*;
+
+use crate::components::api_panel::ApiPanel;
+use crate::components::card::Card;
+use crate::components::dialog::DialogButton;
+use crate::components::empty_state::EmptyState;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::loaded::loaded_page;
+use crate::components::page_header::PageHeader;
+use crate::components::secret::SecretReveal;
+use crate::components::submit::{announce, successes};
+use crate::components::table::TableFrame;
+use crate::context::{use_permission, use_project, use_site};
+use crate::server_fns::api_keys::{
+    CreateApiKey, RevokeApiKey, RotateApiKey, api_key_just_made, list_api_keys,
+};
+
+use create::{CREATE, CreateDialog};
+use row::KeyRow;
+
+/// What the rows of the table need.
+#[derive(Clone, Copy)]
+struct KeyActions {
+    rotate: ServerAction<RotateApiKey>,
+    revoke: ServerAction<RevokeApiKey>,
+}
+
+#[component]
+pub fn KeysPage() -> impl IntoView {
+    let project = use_project();
+    let create = ServerAction::<CreateApiKey>::new();
+    let actions = KeyActions {
+        rotate: ServerAction::new(),
+        revoke: ServerAction::new(),
+    };
+    let changes = (
+        successes(create),
+        successes(actions.rotate),
+        successes(actions.revoke),
+    );
+    let keys = Resource::new(
+        move || {
+            (
+                project.get(),
+                changes.0.get(),
+                changes.1.get(),
+                changes.2.get(),
+            )
+        },
+        |(project, ..)| list_api_keys(project),
+    );
+    announce(actions.rotate, "The key is rotated");
+    announce(actions.revoke, "The key is revoked");
+    announce(create, "The key is made");
+    let may_administer = use_permission(Permission::Administer);
+    view! {
+        <PageHeader title="API keys" lead="For programs that call this project. A key carries what it may do and how often.">
+            <DialogButton id=CREATE class="button primary"><Icon glyph=Glyph::Plus/>"Create a key"</DialogButton>
+        </PageHeader>
+        <Made create actions/>
+        {loaded_page(keys, move |keys| content(&project.get(), keys, actions, may_administer()))}
+        <CreateDialog create/>
+        <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/api-keys", project.get()))/>
+    }
+    .into_any()
+}
+
+/// The key that was just made, until the reader has put it away.
+#[component]
+fn Made(create: ServerAction<CreateApiKey>, actions: KeyActions) -> impl IntoView {
+    let before = Resource::new(|| (), |()| api_key_just_made());
+    let made = RwSignal::new(None::<CreatedApiKey>);
+    let rotate = actions.rotate;
+    Effect::new(move |_| {
+        if let Some(Ok(key)) = create.value().get() {
+            made.set(Some(key));
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(Ok(key)) = rotate.value().get() {
+            made.set(Some(key));
+        }
+    });
+    let (put_away, set_put_away) = signal(false);
+    let done = move || {
+        made.set(None);
+        set_put_away.set(true);
+    };
+    view! {
+        <Suspense>
+            {move || {
+                let before = before.get().and_then(Result::ok).flatten().filter(|_| !put_away.get());
+                made.get().or(before).map(|key| reveal(key, done))
+            }}
+        </Suspense>
+    }
+    .into_any()
+}
+
+fn reveal(created: CreatedApiKey, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
+    let site = use_site();
+    let project = use_project().get();
+    let key = created.key;
+    let path = if created
+        .api_key
+        .scopes
+        .iter()
+        .any(|scope| matches!(scope, Scope::Read | Scope::Write | Scope::Admin))
+    {
+        format!("/api/v1/projects/{project}/deployments")
+    } else {
+        "/v2/health/ready".to_owned()
+    };
+    let command = format!(
+        "export VOLARY_KEY={key}\ncurl -sS {}{path} -H \"authorization: Bearer $VOLARY_KEY\"",
+        site.base_url
+    );
+    let file = format!(
+        "data:text/plain,VOLARY_URL={}%0AVOLARY_KEY={key}%0A",
+        site.base_url
+    );
+    view! {
+        <div class="stack-tight">
+            <SecretReveal
+                title=format!("API key \"{}\"", created.api_key.name)
+                secret=key
+                note="This is the only time it is shown: only a hash of it is kept. If it is lost, rotate the key."
+                command
+            />
+            <div class="row">
+                <a class="button" href=file download="volary.env">"Download .env"</a>
+                <button type="button" class="button needs-script" on:click=move |_| done()>"I saved it"</button>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn content(
+    project: &Name,
+    keys: Vec<ApiKey>,
+    actions: KeyActions,
+    may_administer: bool,
+) -> AnyView {
+    if keys.is_empty() {
+        let command =
+            format!("volary keys create --project {project} --name ci --scope 'predict:*'");
+        return view! {
+            <Card>
+                <EmptyState
+                    glyph=Glyph::Key
+                    title="No keys yet"
+                    text="A program needs a key to make predictions or to call the API. It is shown once, when it is made."
+                    command
+                >
+                    <DialogButton id=CREATE class="button primary">"Create a key"</DialogButton>
+                </EmptyState>
+            </Card>
+        }
+        .into_any();
+    }
+    // Keyed by all that is shown: an open dialog stays with its row when rows come and go.
+    let rows = view! {
+        <For each=move || keys.clone() key=|key| format!("{key:?}") let:key>
+            <KeyRow key actions may_administer/>
+        </For>
+    };
+    view! {
+        <Card flush=true>
+            <TableFrame label="API keys">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Name"</th>
+                            <th scope="col">"Status"</th>
+                            <th scope="col">"Scopes"</th>
+                            <th scope="col" class="num">"Rate limit"</th>
+                            <th scope="col">"Last used"</th>
+                            <th scope="col">"Expires"</th>
+                            <th scope="col">"Created"</th>
+                            <th scope="col"><span class="visually-hidden">"Actions"</span></th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </TableFrame>
+        </Card>
+    }
+    .into_any()
+}

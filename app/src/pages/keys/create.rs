@@ -1,0 +1,70 @@
+use leptos::prelude::*;
+
+use crate::components::dialog::Dialog;
+use crate::components::error_panel::FormError;
+use crate::components::field::{CheckField, SelectField, TextField};
+use crate::components::submit::{Submit, failure, field_failure};
+use crate::context::use_project;
+use crate::server_fns::api_keys::CreateApiKey;
+
+pub(super) const CREATE: &str = "create-key";
+
+/// Scope, what it opens, ticked at first.
+const SCOPES: [(&str, &str, bool); 5] = [
+    ("predict:*", "Predict with every deployment and model", true),
+    ("feedback", "Send actual values", false),
+    (
+        "read",
+        "See datasets, runs, models, deployments and metrics",
+        false,
+    ),
+    ("write", "Upload, train, deploy, roll out and back", false),
+    ("admin", "Manage keys and members", false),
+];
+
+#[component]
+pub(super) fn CreateDialog(create: ServerAction<CreateApiKey>) -> impl IntoView {
+    let project = use_project();
+    let scopes = SCOPES
+        .into_iter()
+        .map(|(scope, hint, checked)| view! { <CheckField name="form[scopes][]" value=scope label=scope hint checked/> })
+        .collect_view();
+    let expiries = [
+        ("30", "30 days"),
+        ("90", "90 days"),
+        ("365", "A year"),
+        ("", "Never: rotate it yourself"),
+    ]
+    .into_iter()
+    .map(|(days, label)| (days.to_owned(), label.to_owned()))
+    .collect::<Vec<_>>();
+    view! {
+        <Dialog id=CREATE title="Create an API key">
+            <ActionForm action=create>
+                <input type="hidden" name="project" value=move || project.get().to_string()/>
+                <TextField name="form[name]" id="key-name" label="Name" hint="Who or what will use it" placeholder="pricing-service" maxlength="100" error=field_failure(create, "/name")/>
+                <fieldset class="checks">
+                    <legend>"What it may do"</legend>
+                    {scopes}
+                </fieldset>
+                <TextField
+                    name="form[deployments]"
+                    id="key-deployments"
+                    label="Only these deployments"
+                    hint="Names parted by commas: instead of the first box, the key may predict with these alone"
+                    placeholder="price, churn"
+                    required=false
+                    error=field_failure(create, "/scopes")
+                />
+                <SelectField name="form[days]" id="key-days" label="Expires after" options=expiries value="90" error=field_failure(create, "/expires_at")/>
+                <div class="form-row">
+                    <TextField name="form[requests]" id="key-requests" label="Requests" kind="number" min="1" value="10000" error=field_failure(create, "/rate_limit/requests")/>
+                    <TextField name="form[per_seconds]" id="key-seconds" label="in seconds" kind="number" min="1" value="10" error=field_failure(create, "/rate_limit/per_seconds")/>
+                </div>
+                <FormError error=failure(create)/>
+                <div class="form-actions"><Submit label="Create the key" pending=create.pending()/></div>
+            </ActionForm>
+        </Dialog>
+    }
+    .into_any()
+}

@@ -1,0 +1,119 @@
+use domain::api_keys::{ApiKey, ApiKeyStatus};
+use leptos::prelude::*;
+
+use super::KeyActions;
+use crate::components::badge::Badge;
+use crate::components::dialog::{Dialog, DialogButton};
+use crate::components::error_panel::FormError;
+use crate::components::field::SelectField;
+use crate::components::numbers::count;
+use crate::components::status::Status;
+use crate::components::submit::{Submit, failure};
+use crate::components::time::{MaybeTime, Time};
+use crate::context::use_project;
+
+/// One key and what can be done with it.
+#[component]
+pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> impl IntoView {
+    let scopes = key
+        .scopes
+        .iter()
+        .map(ToString::to_string)
+        .map(|scope| view! { <Badge>{scope}</Badge> })
+        .collect_view();
+    let limit = format!(
+        "{} / {} s",
+        count(key.rate_limit.requests.into()),
+        key.rate_limit.per_seconds
+    );
+    let ip = key
+        .last_used_ip
+        .clone()
+        .map(|ip| view! { <span class="hint">"from " {ip}</span> });
+    let is_live = matches!(key.status, ApiKeyStatus::Active | ApiKeyStatus::Rotating);
+    let created_by = key.created_by.clone();
+    let buttons =
+        (may_administer && is_live).then(|| view! { <KeyButtons key=key.clone() actions/> });
+    view! {
+        <tr>
+            <th scope="row"><span class="two-lines">{key.name}<code class="hint">{key.prefix}</code></span></th>
+            <td><Status state=key.status/></td>
+            <td><span class="chips">{scopes}</span></td>
+            <td class="num">{limit}</td>
+            <td><span class="two-lines"><MaybeTime at=key.last_used_at/>{ip}</span></td>
+            <td><MaybeTime at=key.expires_at/></td>
+            <td><span class="two-lines"><Time at=key.created_at/><span class="hint">"by " {created_by}</span></span></td>
+            <td>{buttons}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn KeyButtons(key: ApiKey, actions: KeyActions) -> impl IntoView {
+    let rotate = format!("rotate-{}", key.id);
+    let revoke = format!("revoke-{}", key.id);
+    let is_active = key.status == ApiKeyStatus::Active;
+    let rotation = is_active.then(
+        || view! { <DialogButton id=rotate.clone() class="button small">"Rotate"</DialogButton> },
+    );
+    let rotation_dialog =
+        is_active.then(|| view! { <RotateDialog id=rotate key=key.clone() actions/> });
+    view! {
+        <div class="row">
+            {rotation}
+            <DialogButton id=revoke.clone() class="button small danger">"Revoke"</DialogButton>
+        </div>
+        {rotation_dialog}
+        <RevokeDialog id=revoke key actions/>
+    }
+    .into_any()
+}
+
+#[component]
+fn RotateDialog(id: String, key: ApiKey, actions: KeyActions) -> impl IntoView {
+    let project = use_project();
+    let overlaps = [
+        ("0", "End at once"),
+        ("3600", "1 hour"),
+        ("86400", "24 hours"),
+        ("604800", "7 days"),
+    ]
+    .into_iter()
+    .map(|(seconds, label)| (seconds.to_owned(), label.to_owned()))
+    .collect::<Vec<_>>();
+    let select = format!("{id}-overlap");
+    view! {
+        <Dialog id title=format!("Rotate the key {}", key.name)>
+            <p>"A new key with the same scopes and limits takes its place. It is shown once."</p>
+            <ActionForm action=actions.rotate>
+                <input type="hidden" name="project" value=move || project.get().to_string()/>
+                <input type="hidden" name="id" value=key.id.to_string()/>
+                <SelectField name="overlap_seconds" id=select label="The old key stays good for" options=overlaps value="86400" hint="Time to put the new one in place"/>
+                <FormError error=failure(actions.rotate)/>
+                <div class="form-actions"><Submit label="Rotate the key" pending=actions.rotate.pending()/></div>
+            </ActionForm>
+        </Dialog>
+    }
+    .into_any()
+}
+
+#[component]
+fn RevokeDialog(id: String, key: ApiKey, actions: KeyActions) -> impl IntoView {
+    let project = use_project();
+    view! {
+        <Dialog id title=format!("Revoke the key {}", key.name)>
+            <p>
+                "Every program that uses " <code>{key.prefix}</code>
+                " is refused within five seconds. This can not be undone. Last used: " <MaybeTime at=key.last_used_at/> "."
+            </p>
+            <ActionForm action=actions.revoke>
+                <input type="hidden" name="project" value=move || project.get().to_string()/>
+                <input type="hidden" name="id" value=key.id.to_string()/>
+                <FormError error=failure(actions.revoke)/>
+                <div class="form-actions"><Submit label="Revoke the key" class="button danger" pending=actions.revoke.pending()/></div>
+            </ActionForm>
+        </Dialog>
+    }
+    .into_any()
+}

@@ -1,0 +1,4 @@
+mod aliases;
+pub mod detail;
+pub mod list;
+pub mod version;

@@ -1,0 +1,193 @@
+use domain::Name;
+use domain::models::{Model, ModelVersion};
+use leptos::prelude::*;
+
+use super::aliases::{AliasList, SetAliasForm};
+use crate::components::api_panel::ApiPanel;
+use crate::components::badge::{Badge, Tone};
+use crate::components::card::Card;
+use crate::components::loaded::loaded_page;
+use crate::components::not_found::NotFound;
+use crate::components::numbers;
+use crate::components::page_header::PageHeader;
+use crate::components::submit::successes;
+use crate::components::table::TableFrame;
+use crate::components::time::Time;
+use crate::context::{use_name_param, use_project};
+use crate::live::use_live;
+use crate::server_fns::models::{RemoveModelAlias, SetModelAlias, get_model};
+
+#[component]
+pub fn ModelPage() -> impl IntoView {
+    let name = use_name_param("name");
+    move || match name.get() {
+        Some(name) => view! { <ModelDetail name /> }.into_any(),
+        None => view! { <NotFound /> }.into_any(),
+    }
+}
+
+#[component]
+fn ModelDetail(name: Name) -> impl IntoView {
+    let project = use_project();
+    let set = ServerAction::<SetModelAlias>::new();
+    let remove = ServerAction::<RemoveModelAlias>::new();
+    let (was_set, was_removed) = (successes(set), successes(remove));
+    let changes = use_live(|| {
+        vec![
+            domain::events::Topic::Runs,
+            domain::events::Topic::Deployments,
+        ]
+    });
+    let model = {
+        let name = name.clone();
+        Resource::new(
+            move || {
+                (
+                    project.get(),
+                    changes.get(),
+                    was_set.get(),
+                    was_removed.get(),
+                )
+            },
+            move |(project, ..)| get_model(project, name.clone()),
+        )
+    };
+    let crumbs =
+        Signal::derive(move || vec![("Models".to_owned(), format!("/p/{}/models", project.get()))]);
+    let path = {
+        let name = name.clone();
+        Signal::derive(move || format!("/api/v1/projects/{}/models/{name}", project.get()))
+    };
+    let train = {
+        let name = name.clone();
+        move || format!("/p/{}/training-runs/new?model={name}", project.get())
+    };
+    let deploy = {
+        let name = name.clone();
+        move || format!("/p/{}/deployments/new?model={name}", project.get())
+    };
+    view! {
+        <PageHeader title=name.to_string() crumbs>
+            <a class="button" href=train>"Train a new version"</a>
+            <a class="button primary" href=deploy>"Deploy"</a>
+        </PageHeader>
+        {loaded_page(model, move |model| page(&project.get_untracked(), model, set, remove))}
+        <ApiPanel path />
+    }
+    .into_any()
+}
+
+fn page(
+    project: &Name,
+    model: Model,
+    set: ServerAction<SetModelAlias>,
+    remove: ServerAction<RemoveModelAlias>,
+) -> AnyView {
+    let Model {
+        name,
+        aliases,
+        versions,
+        ..
+    } = model;
+    let numbers = versions
+        .iter()
+        .map(|version| version.version)
+        .collect::<Vec<_>>();
+    let rows = versions
+        .iter()
+        .enumerate()
+        .map(|(index, version)| row(project, version, versions.get(index + 1)))
+        .collect_view();
+    let (alias_list, set_form) = (
+        view! { <AliasList project=project.clone() model=name.clone() aliases remove /> },
+        view! { <SetAliasForm project=project.clone() model=name versions=numbers set /> },
+    );
+    view! {
+        <Card title="Versions" flush=true>
+            <TableFrame label="Versions">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Version"</th>
+                            <th scope="col">"Aliases"</th>
+                            <th scope="col" class="num"><abbr title="Share of the variance explained on held-out rows; higher is better">"R² ↑"</abbr></th>
+                            <th scope="col" class="num"><abbr title="Root mean squared error on held-out rows; lower is better">"RMSE ↓"</abbr></th>
+                            <th scope="col" class="num"><abbr title="Mean absolute error on held-out rows; lower is better">"MAE ↓"</abbr></th>
+                            <th scope="col">"Data"</th>
+                            <th scope="col">"Deployed as"</th>
+                            <th scope="col">"Created"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </TableFrame>
+        </Card>
+        <Card title="Aliases" hint="A name that callers may use in place of a version number.">
+            {alias_list}
+            {set_form}
+        </Card>
+    }
+    .into_any()
+}
+
+/// `before` is the version that came before: the metrics say how far they moved since.
+fn row(
+    project: &Name,
+    version: &ModelVersion,
+    before: Option<&ModelVersion>,
+) -> impl IntoView + use<> {
+    let href = format!(
+        "/p/{project}/models/{}/versions/{}",
+        version.model, version.version
+    );
+    let metric = |key: &str| {
+        let value = version.metrics.get(key).copied();
+        let moved = value
+            .zip(before.and_then(|before| before.metrics.get(key).copied()))
+            .map(|(now, then)| now - then);
+        view! {
+            <td class="num">
+                {value.map_or_else(|| "not computed".to_owned(), numbers::decimal)}
+                {moved
+                    .filter(|moved| *moved != 0.0)
+                    .map(|moved| {
+                        let sign = if moved > 0.0 { "+" } else { "" };
+                        view! { <span class="hint">{format!(" {sign}{}", numbers::decimal(moved))}</span> }
+                    })}
+            </td>
+        }
+    };
+    let (r2, rmse, mae) = (metric("r2"), metric("rmse"), metric("mae"));
+    let aliases = version
+        .aliases
+        .iter()
+        .map(|alias| view! { <Badge tone=Tone::Accent>{format!("@{alias}")}</Badge> })
+        .collect_view();
+    let data = version.dataset.as_ref().map(|dataset| {
+        let number = version.dataset_version.unwrap_or(1);
+        view! { <a href=format!("/p/{project}/datasets/{dataset}?v={number}")>{format!("{dataset} v{number}")}</a> }
+    });
+    let deployed = version
+        .deployed
+        .iter()
+        .map(|deployed| {
+            view! {
+                <a href=format!("/p/{project}/deployments/{}", deployed.deployment)>
+                    {format!("{} ({})", deployed.deployment, deployed.arm)}
+                </a>
+            }
+        })
+        .collect_view();
+    view! {
+        <tr>
+            <th scope="row"><a href=href>{format!("v{}", version.version)}</a></th>
+            <td><span class="chips">{aliases}</span></td>
+            {r2}
+            {rmse}
+            {mae}
+            <td>{data}</td>
+            <td><span class="row">{deployed}</span></td>
+            <td><Time at=version.created_at /></td>
+        </tr>
+    }
+}

@@ -1,0 +1,181 @@
+//! One version: what it takes, how good it is, where it comes from and where it serves.
+
+mod lineage;
+mod signature;
+
+use domain::Name;
+use domain::models::{Alias, ModelVersion};
+use leptos::prelude::*;
+
+use super::aliases::{AliasList, SetAliasForm};
+use crate::components::api_panel::ApiPanel;
+use crate::components::card::Card;
+use crate::components::code::Identifier;
+use crate::components::evaluation::{EvaluationCharts, HeldOutMetrics};
+use crate::components::loaded::{loaded, loaded_page};
+use crate::components::not_found::NotFound;
+use crate::components::numbers;
+use crate::components::page_header::PageHeader;
+use crate::components::submit::successes;
+use crate::components::table::Facts;
+use crate::components::time::Time;
+use crate::context::{use_name_param, use_param, use_project};
+use crate::live::use_live;
+use crate::server_fns::deployments::list_deployments;
+use crate::server_fns::models::{RemoveModelAlias, SetModelAlias, get_model_version};
+
+#[component]
+pub fn ModelVersionPage() -> impl IntoView {
+    let name = use_name_param("name");
+    let version = use_param("version");
+    let place = Memo::new(move |_| {
+        name.get()
+            .zip(version.with(|version| version.parse::<i32>().ok()))
+    });
+    move || match place.get() {
+        Some((model, version)) => view! { <Version model version /> }.into_any(),
+        None => view! { <NotFound /> }.into_any(),
+    }
+}
+
+#[component]
+fn Version(model: Name, version: i32) -> impl IntoView {
+    let project = use_project();
+    let set = ServerAction::<SetModelAlias>::new();
+    let remove = ServerAction::<RemoveModelAlias>::new();
+    let (was_set, was_removed) = (successes(set), successes(remove));
+    let changes = use_live(|| vec![domain::events::Topic::Deployments]);
+    let resource = {
+        let model = model.clone();
+        Resource::new(
+            move || {
+                (
+                    project.get(),
+                    changes.get(),
+                    was_set.get(),
+                    was_removed.get(),
+                )
+            },
+            move |(project, ..)| get_model_version(project, model.clone(), version),
+        )
+    };
+    let deployments = Resource::new(
+        move || (project.get(), changes.get()),
+        |(project, _)| list_deployments(project),
+    );
+    let crumbs = {
+        let model = model.clone();
+        Signal::derive(move || {
+            let models = format!("/p/{}/models", project.get());
+            vec![
+                ("Models".to_owned(), models.clone()),
+                (model.to_string(), format!("{models}/{model}")),
+            ]
+        })
+    };
+    let path = {
+        let model = model.clone();
+        Signal::derive(move || {
+            format!(
+                "/api/v1/projects/{}/models/{model}/versions/{version}",
+                project.get()
+            )
+        })
+    };
+    let deploy = {
+        let model = model.clone();
+        move || {
+            format!(
+                "/p/{}/deployments/new?model={model}&version={version}",
+                project.get()
+            )
+        }
+    };
+    let canaries = {
+        let model = model.clone();
+        loaded(deployments, move |cards| {
+            let open = cards
+                .into_iter()
+                .map(|card| card.deployment)
+                .filter(|deployment| {
+                    deployment.model == model && deployment.stable_version != version
+                })
+                .collect();
+            lineage::canary_links(&project.get_untracked(), version, open)
+        })
+    };
+    view! {
+        <PageHeader title=format!("{model} v{version}") crumbs>
+            <a class="button primary" href=deploy>"Deploy as new"</a>
+        </PageHeader>
+        {loaded_page(resource, move |version| page(&project.get_untracked(), version, set, remove))}
+        {canaries}
+        <ApiPanel path />
+    }
+    .into_any()
+}
+
+fn page(
+    project: &Name,
+    version: ModelVersion,
+    set: ServerAction<SetModelAlias>,
+    remove: ServerAction<RemoveModelAlias>,
+) -> AnyView {
+    let aliases = version
+        .aliases
+        .iter()
+        .map(|alias| Alias {
+            alias: alias.clone(),
+            version: version.version,
+        })
+        .collect();
+    let facts = facts(&version);
+    let lineage = lineage::lineage(project, &version);
+    let signature = signature::signature(&version.signature);
+    let target = version.signature.output.name.clone();
+    let charts = version
+        .evaluation
+        .map(|evaluation| view! { <EvaluationCharts evaluation target /> });
+    let alias_list =
+        view! { <AliasList project=project.clone() model=version.model.clone() aliases remove /> };
+    let set_form = view! { <SetAliasForm project=project.clone() model=version.model versions=Vec::new() fixed=version.version set /> };
+    view! {
+        <Card title="Where it comes from and where it serves">{lineage}</Card>
+        <Card title="Held-out metrics">
+            <HeldOutMetrics metrics=version.metrics />
+            {charts}
+        </Card>
+        {signature}
+        <Card title="Aliases" hint="A name that callers may use in place of the version number.">
+            {alias_list}
+            {set_form}
+        </Card>
+        <Card title="Artifact" hint="Never changes: loading it runs no code, and a changed byte is refused.">{facts}</Card>
+    }
+    .into_any()
+}
+
+fn facts(version: &ModelVersion) -> AnyView {
+    let params = match &version.params {
+        serde_json::Value::Object(params) if params.is_empty() => "none".to_owned(),
+        serde_json::Value::Null => "none".to_owned(),
+        params => params.to_string(),
+    };
+    let facts = vec![
+        (
+            "SHA-256",
+            view! { <Identifier text=version.sha256.clone() shown=16 /> }.into_any(),
+        ),
+        ("Size", numbers::bytes(version.bytes).into_any()),
+        ("Algorithm", version.algorithm.replace('_', " ").into_any()),
+        (
+            "Parameters",
+            view! { <span class="mono">{params}</span> }.into_any(),
+        ),
+        (
+            "Created",
+            view! { <Time at=version.created_at /> " by " {version.created_by.clone()} }.into_any(),
+        ),
+    ];
+    view! { <Facts facts /> }.into_any()
+}

@@ -1,0 +1,154 @@
+use std::collections::BTreeMap;
+
+use domain::Name;
+use domain::predictions::Route;
+use leptos::prelude::*;
+use serde_json::Value;
+
+use super::row;
+use crate::components::badge::Tone;
+use crate::components::banner::Banner;
+use crate::components::code::Identifier;
+use crate::components::numbers;
+use crate::components::table::{Facts, TableFrame};
+use crate::error::{AppError, describe};
+use crate::server_fns::predictions::TriedPrediction;
+
+type Answer = Option<Result<TriedPrediction, AppError>>;
+
+/// What is wrong with each field, by its name.
+pub(super) fn field_errors(answer: &Answer) -> BTreeMap<String, String> {
+    let Some(Err(error)) = answer else {
+        return BTreeMap::new();
+    };
+    error
+        .problem()
+        .errors
+        .iter()
+        .filter_map(|error| Some((row::field_of(&error.pointer)?, describe(error))))
+        .collect()
+}
+
+/// The answer, read out when it arrives.
+pub(super) fn answer(project: &Name, result: Signal<Answer>, pending: Signal<bool>) -> AnyView {
+    let project = project.clone();
+    let content = move || match result.get() {
+        None => {
+            view! { <p class="muted">"The answer appears here, with the version that gave it."</p> }
+                .into_any()
+        }
+        Some(Ok(tried)) => given(&project, tried),
+        Some(Err(error)) => refused(&error),
+    };
+    view! {
+        <div class="answer" aria-live="polite" aria-busy=move || pending.get().then_some("true")>
+            {content}
+        </div>
+    }
+    .into_any()
+}
+
+fn given(project: &Name, tried: TriedPrediction) -> AnyView {
+    let TriedPrediction {
+        response,
+        milliseconds,
+    } = tried;
+    let route = match response.route {
+        Route::Stable => "stable",
+        Route::Canary => "canary",
+        Route::Pinned => "pinned",
+    };
+    let href = format!(
+        "/p/{project}/models/{}/versions/{}",
+        response.model, response.version
+    );
+    let version = format!("{} v{}", response.model, response.version);
+    let facts = vec![
+        (
+            "Version",
+            view! { <a href=href>{version}</a> " (" {route} ")" }.into_any(),
+        ),
+        ("Took", numbers::milliseconds(milliseconds).into_any()),
+        (
+            "Request id",
+            view! { <Identifier text=response.request_id shown=18 /> }.into_any(),
+        ),
+    ];
+    let predictions = match response.predictions.as_slice() {
+        [one] => view! { <p class="prediction">{shown(one)}</p> }.into_any(),
+        many => batch(many),
+    };
+    view! {
+        {predictions}
+        <Facts facts />
+    }
+    .into_any()
+}
+
+fn batch(predictions: &[Value]) -> AnyView {
+    let rows = predictions
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            view! {
+                <tr>
+                    <th scope="row">{index + 1}</th>
+                    <td class="num">{shown(value)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <TableFrame label="Predictions">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"Row"</th>
+                        <th scope="col" class="num">"Prediction"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </TableFrame>
+    }
+    .into_any()
+}
+
+fn shown(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or_else(|| value.to_string(), numbers::decimal)
+}
+
+/// Errors about a field stand on the field too.
+fn refused(error: &AppError) -> AnyView {
+    let problem = error.problem();
+    let (title, detail) = (problem.title.clone(), problem.detail.clone());
+    let request_id = problem.request_id.clone();
+    let wait = problem
+        .retry_after
+        .map(|seconds| format!("Try again in {seconds} s."));
+    let errors = problem
+        .errors
+        .iter()
+        .map(|error| {
+            let row = error
+                .row
+                .map(|row| format!("row {}, ", row + 1))
+                .unwrap_or_default();
+            let field = row::field_of(&error.pointer).unwrap_or_else(|| error.pointer.clone());
+            view! { <li>{format!("{row}{field}: {}", describe(error))}</li> }
+        })
+        .collect_view();
+    let detail = problem.errors.is_empty().then_some(detail);
+    view! {
+        <Banner tone=Tone::Danger>
+            <p class="strong">{title}</p>
+            {detail.map(|detail| view! { <p>{detail}</p> })}
+            <ul class="plain-list">{errors}</ul>
+            {wait.map(|wait| view! { <p>{wait}</p> })}
+            <p class="hint">"Request " <code>{request_id}</code></p>
+        </Banner>
+    }
+    .into_any()
+}

@@ -1,0 +1,329 @@
+//! One run, while it goes and afterwards.
+
+mod log;
+mod results;
+
+use domain::events::Topic;
+use domain::ids::TrainingRunId;
+use domain::training_runs::{RunError, RunStatus, Stage, TrainingRun, TrainingSpec};
+use domain::{Name, Timestamp};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use super::list::short_id;
+use crate::components::api_panel::ApiPanel;
+use crate::components::badge::Tone;
+use crate::components::banner::Banner;
+use crate::components::card::Card;
+use crate::components::code::Identifier;
+use crate::components::error_panel::FormError;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::not_found::NotFound;
+use crate::components::numbers;
+use crate::components::page_header::PageHeader;
+use crate::components::refreshed::refreshed_page;
+use crate::components::status::Status;
+use crate::components::submit::{Submit, failure, successes};
+use crate::components::table::Facts;
+use crate::components::time::Time;
+use crate::context::{use_param, use_project};
+use crate::live::use_live;
+use crate::server_fns::training_runs::{CancelTrainingRun, get_training_run};
+
+#[component]
+pub fn TrainingRunPage() -> impl IntoView {
+    let id = use_param("id");
+    let parsed = Memo::new(move |_| id.with(|id| id.parse::<TrainingRunId>().ok()));
+    move || match parsed.get() {
+        Some(id) => view! { <Run id /> }.into_any(),
+        None => view! { <NotFound /> }.into_any(),
+    }
+}
+
+#[component]
+fn Run(id: TrainingRunId) -> impl IntoView {
+    let project = use_project();
+    let cancel = ServerAction::<CancelTrainingRun>::new();
+    let cancelled = successes(cancel);
+    let changes = use_live(move || vec![Topic::Run(id)]);
+    let run = Resource::new(
+        move || (project.get(), changes.get(), cancelled.get()),
+        move |(project, _, _)| get_training_run(project, id),
+    );
+    let crumbs = Signal::derive(move || {
+        vec![(
+            "Training runs".to_owned(),
+            format!("/p/{}/training-runs", project.get()),
+        )]
+    });
+    let title = format!("Run {}", short_id(&id.to_string()));
+    view! {
+        <PageHeader title crumbs />
+        {refreshed_page(run, move |run| page(project.get_untracked(), run, cancel))}
+        <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/training-runs/{id}", project.get())) />
+    }
+    .into_any()
+}
+
+fn page(
+    project: Name,
+    run: Signal<TrainingRun>,
+    cancel: ServerAction<CancelTrainingRun>,
+) -> AnyView {
+    let status = Memo::new(move |_| run.with(|run| run.status));
+    let (id, spec) = run.with_untracked(|run| (run.id, run.spec.clone()));
+    let head = {
+        let project = project.clone();
+        move || head(&project, status.get(), run, cancel)
+    };
+    let outcome = {
+        let project = project.clone();
+        move || match status.get() {
+            RunStatus::Failed => run
+                .with_untracked(|run| run.error.clone())
+                .map(|error| failed(&project, &error, &run.get_untracked())),
+            RunStatus::Succeeded => Some(run.with_untracked(|run| results::results(&project, run))),
+            _ => None,
+        }
+    };
+    let log = log::run_log(project.clone(), id, status);
+    let asked = asked(&project, run, &spec);
+    view! {
+        <div class="stack">
+            <Card>{head} <FormError error=failure(cancel) /></Card>
+            {outcome}
+            <Card title="Log">{log}</Card>
+            <Card title="What was asked">{asked}</Card>
+        </div>
+    }
+    .into_any()
+}
+
+fn head(
+    project: &Name,
+    status: RunStatus,
+    run: Signal<TrainingRun>,
+    cancel: ServerAction<CancelTrainingRun>,
+) -> AnyView {
+    let id = run.with_untracked(|run| run.id);
+    let fraction = move || run.with(|run| run.progress.map_or(0.0, |progress| progress.fraction));
+    let took = run
+        .with_untracked(|run| run.started_at.zip(run.finished_at))
+        .map(|(start, end)| numbers::duration(end.seconds_since(start)));
+    let version = run.with_untracked(|run| run.version.map(|version| (run.model.clone(), version)));
+    let clone_href = run.with_untracked(|run| clone_href(project, &run.spec));
+    let cancel_form = (!status.is_final()).then(|| {
+        let (project, id) = (project.to_string(), id.to_string());
+        view! {
+            <ActionForm action=cancel>
+                <input type="hidden" name="project" value=project />
+                <input type="hidden" name="id" value=id />
+                <Submit label="Cancel the run" class="button danger" pending=cancel.pending() />
+            </ActionForm>
+        }
+    });
+    view! {
+        <div class="run-head">
+            <div class="run-state">
+                <Status state=status />
+                {(status == RunStatus::Queued).then(|| view! { <span class="muted">"Waits for a free worker."</span> })}
+                {took.map(|took| view! { <span class="muted">"Took " {took} "."</span> })}
+                {(status == RunStatus::Cancelled).then(|| view! { <span class="muted">"No version was made."</span> })}
+            </div>
+            <div class="run-actions">
+                {cancel_form}
+                <a class="button" href=clone_href>"Clone"</a>
+                {version
+                    .map(|(model, version)| {
+                        view! {
+                            <a class="button primary" href=format!("/p/{project}/models/{model}/versions/{version}")>
+                                {format!("Open {model} v{version}")}
+                            </a>
+                        }
+                    })}
+            </div>
+        </div>
+        {stepper(status, run)}
+        {(status == RunStatus::Running)
+            .then(|| {
+                view! {
+                    <progress class="progress" max="1" aria-label="Progress of the run" prop:value=fraction value=fraction().to_string()>
+                        {move || numbers::percent(fraction())}
+                    </progress>
+                }
+            })}
+    }
+    .into_any()
+}
+
+/// Where each stage stands. The words say it to those who do not see the colours.
+fn stepper(status: RunStatus, run: Signal<TrainingRun>) -> AnyView {
+    let stage = Memo::new(move |_| run.with(|run| run.progress.map(|progress| progress.stage)));
+    let steps = move || {
+        Stage::ALL
+            .into_iter()
+            .map(|step| {
+                let (state, glyph, words) = step_state(step, stage.get(), status);
+                view! {
+                    <li class="step" data-state=state aria-current=(state == "current").then_some("step")>
+                        <Icon glyph />
+                        <span>{stage_name(step)}</span>
+                        <span class="visually-hidden">": " {words}</span>
+                    </li>
+                }
+            })
+            .collect_view()
+    };
+    view! { <ol class="stepper" aria-label="Stages">{steps}</ol> }.into_any()
+}
+
+fn step_state(
+    step: Stage,
+    stage: Option<Stage>,
+    status: RunStatus,
+) -> (&'static str, Glyph, &'static str) {
+    let is_past = stage.is_some_and(|stage| step < stage);
+    let is_here = stage.map_or(step == Stage::Prepare, |stage| step == stage);
+    match status {
+        RunStatus::Succeeded => ("done", Glyph::Done, "done"),
+        _ if is_past => ("done", Glyph::Done, "done"),
+        RunStatus::Running if is_here => ("current", Glyph::Spinner, "in progress"),
+        RunStatus::Failed if is_here => ("failed", Glyph::Failed, "failed here"),
+        RunStatus::Cancelled if is_here => ("stopped", Glyph::Stopped, "cancelled here"),
+        _ => ("open", Glyph::Clock, "not started"),
+    }
+}
+
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Prepare => "Prepare",
+        Stage::Encode => "Encode",
+        Stage::Train => "Train",
+        Stage::Evaluate => "Evaluate",
+        Stage::Package => "Package",
+    }
+}
+
+fn failed(project: &Name, error: &RunError, run: &TrainingRun) -> AnyView {
+    let RunError { code, message, fix } = error.clone();
+    let href = clone_href(project, &run.spec);
+    view! {
+        <Banner tone=Tone::Danger>
+            <p class="strong">{message}</p>
+            <p>{fix}</p>
+            <p class="hint">
+                "Code " <code>{code}</code> ". The last lines of the log below say what it did before. "
+                <a href=href>"Change the settings and run again"</a>
+            </p>
+        </Banner>
+    }
+    .into_any()
+}
+
+fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyView {
+    let version = spec.dataset_version;
+    let dataset_href = version.map_or_else(
+        || format!("/p/{project}/datasets/{}", spec.dataset),
+        |version| format!("/p/{project}/datasets/{}?v={version}", spec.dataset),
+    );
+    let dataset_text = version.map_or_else(
+        || spec.dataset.to_string(),
+        |version| format!("{} v{version}", spec.dataset),
+    );
+    let features = spec.features.as_ref().map_or_else(
+        || "all columns but the target".to_owned(),
+        |features| features.join(", "),
+    );
+    let (id, created_by, created_at) =
+        run.with_untracked(|run| (run.id, run.created_by.clone(), run.created_at));
+    let moment = |at: Option<Timestamp>| match at {
+        Some(at) => view! { <Time at /> }.into_any(),
+        None => "–".into_any(),
+    };
+    let facts = vec![
+        ("Dataset", view! { <a href=dataset_href>{dataset_text}</a> }.into_any()),
+        ("Target", view! { <span class="mono">{spec.target.clone()}</span> }.into_any()),
+        ("Features", view! { <span class="mono wrap">{features}</span> }.into_any()),
+        ("Model", view! { <a href=format!("/p/{project}/models/{}", spec.model)>{spec.model.to_string()}</a> }.into_any()),
+        ("Algorithm", spec.algorithm.as_str().replace('_', " ").into_any()),
+        ("Held out", format!("{} of the rows, seed {}", numbers::percent(spec.split.test_fraction), spec.split.seed).into_any()),
+        ("Budget", format!("{} s, {} MB", spec.budget.seconds, spec.budget.memory_mb).into_any()),
+        ("Created", view! { <Time at=created_at /> " by " {created_by} }.into_any()),
+        ("Started", (move || moment(run.with(|run| run.started_at))).into_any()),
+        ("Finished", (move || moment(run.with(|run| run.finished_at))).into_any()),
+        ("Attempt", (move || run.with(|run| run.attempt).to_string()).into_any()),
+        ("Id", view! { <Identifier text=id.to_string() shown=36 /> }.into_any()),
+    ];
+    view! { <Facts facts /> }.into_any()
+}
+
+/// The form of a new run with everything as in `spec`.
+fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
+    let mut query = vec![("dataset", spec.dataset.to_string())];
+    query.extend(
+        spec.dataset_version
+            .map(|version| ("dataset_version", version.to_string())),
+    );
+    query.extend([
+        ("target", spec.target.clone()),
+        ("model", spec.model.to_string()),
+        ("test_fraction", spec.split.test_fraction.to_string()),
+        ("seed", spec.split.seed.to_string()),
+        ("seconds", spec.budget.seconds.to_string()),
+        ("memory_mb", spec.budget.memory_mb.to_string()),
+    ]);
+    query.extend(
+        spec.features
+            .iter()
+            .flatten()
+            .map(|feature| ("feature", feature.clone())),
+    );
+    let pairs: Vec<String> = query
+        .iter()
+        .map(|(key, value)| format!("{key}={}", encoded(value)))
+        .collect();
+    format!("/p/{project}/training-runs/new?{}", pairs.join("&"))
+}
+
+/// A value of a query.
+fn encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_run_shows_where_it_failed() {
+        let states = |status, stage| Stage::ALL.map(|step| step_state(step, stage, status).0);
+        assert_eq!(
+            states(RunStatus::Failed, Some(Stage::Train)),
+            ["done", "done", "failed", "open", "open"]
+        );
+        assert_eq!(
+            states(RunStatus::Running, None),
+            ["current", "open", "open", "open", "open"]
+        );
+        assert_eq!(states(RunStatus::Queued, None), ["open"; 5]);
+        assert_eq!(
+            states(RunStatus::Succeeded, Some(Stage::Evaluate)),
+            ["done"; 5]
+        );
+    }
+
+    #[test]
+    fn a_query_value_is_encoded() {
+        assert_eq!(encoded("a b&c=ü"), "a%20b%26c%3D%C3%BC");
+    }
+}

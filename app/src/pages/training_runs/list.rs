@@ -1,0 +1,149 @@
+use domain::events::Topic;
+use domain::training_runs::{RunStatus, TrainingRun};
+use domain::{Name, Page};
+use leptos::prelude::*;
+
+use crate::components::api_panel::ApiPanel;
+use crate::components::card::Card;
+use crate::components::empty_state::EmptyState;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::loaded::loaded_page;
+use crate::components::numbers;
+use crate::components::page_header::PageHeader;
+use crate::components::pagination::Pagination;
+use crate::components::status::Status;
+use crate::components::table::TableFrame;
+use crate::components::time::Time;
+use crate::context::{use_project, use_query};
+use crate::live::use_live;
+use crate::server_fns::training_runs::list_training_runs;
+
+#[component]
+pub fn TrainingRunsPage() -> impl IntoView {
+    let project = use_project();
+    let cursor = use_query("cursor");
+    let changes = use_live(|| vec![Topic::Runs]);
+    let runs = Resource::new(
+        move || (project.get(), cursor.get(), changes.get()),
+        |(project, cursor, _)| list_training_runs(project, cursor),
+    );
+    view! {
+        <PageHeader title="Training runs" lead="Each run trains one new version of a model and measures it on rows it has not seen.">
+            <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>
+                <Icon glyph=Glyph::Plus />
+                "New run"
+            </a>
+        </PageHeader>
+        {loaded_page(runs, move |page| list(project.get_untracked(), cursor.get_untracked(), page))}
+        <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/training-runs", project.get())) />
+    }
+    .into_any()
+}
+
+fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>) -> AnyView {
+    if page.items.is_empty() && cursor.is_none() {
+        let command = format!(
+            "curl -sS -X POST \"$VOLARY_URL/api/v1/projects/{project}/training-runs\" \\\n  -H \"authorization: Bearer $VOLARY_KEY\" \\\n  -H 'content-type: application/json' \\\n  -d '{{\"dataset\":\"housing\",\"target\":\"price\",\"model\":\"price\",\"algorithm\":\"auto\"}}'"
+        );
+        return view! {
+            <EmptyState
+                glyph=Glyph::Run
+                title="No training runs yet"
+                text="A run takes a dataset and the column to predict, and makes a version of a model with honest held-out metrics."
+                command
+            >
+                <a class="button primary" href=format!("/p/{project}/training-runs/new")>
+                    "Train a model"
+                </a>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    let href = format!("/p/{project}/training-runs");
+    view! {
+        <Card flush=true>
+            <TableFrame label="Training runs">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Status"</th>
+                            <th scope="col">"Run"</th>
+                            <th scope="col">"Model"</th>
+                            <th scope="col">"Dataset"</th>
+                            <th scope="col">"Target"</th>
+                            <th scope="col" class="num">
+                                <abbr title="Share of the variance explained on held-out rows; higher is better">"R² ↑"</abbr>
+                            </th>
+                            <th scope="col" class="num">"Took"</th>
+                            <th scope="col">"Created"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{page.items.into_iter().map(|run| row(&project, run)).collect_view()}</tbody>
+                </table>
+            </TableFrame>
+        </Card>
+        <Pagination href cursor next_cursor=page.next_cursor />
+    }
+    .into_any()
+}
+
+fn row(project: &Name, run: TrainingRun) -> impl IntoView + use<> {
+    let id = run.id.to_string();
+    let spec = run.spec;
+    let dataset_version = spec
+        .dataset_version
+        .map(|version| format!(" v{version}"))
+        .unwrap_or_default();
+    let took = run
+        .started_at
+        .zip(run.finished_at)
+        .map(|(start, end)| numbers::duration(end.seconds_since(start)));
+    let r2 = run
+        .metrics
+        .as_ref()
+        .and_then(|metrics| metrics.get("r2"))
+        .copied();
+    view! {
+        <tr>
+            <td>
+                <Status state=run.status />
+                {(run.status == RunStatus::Running)
+                    .then_some(run.progress)
+                    .flatten()
+                    .map(|progress| {
+                        view! {
+                            <progress class="progress is-small" max="1" value=progress.fraction.to_string()>
+                                {numbers::percent(progress.fraction)}
+                            </progress>
+                        }
+                    })}
+            </td>
+            <th scope="row">
+                <a class="mono" href=format!("/p/{project}/training-runs/{id}")>{short_id(&id)}</a>
+            </th>
+            <td>
+                <a href=format!("/p/{project}/models/{}", run.model)>{run.model.to_string()}</a>
+                {run.version.map(|version| {
+                    view! {
+                        " "
+                        <a href=format!("/p/{project}/models/{}/versions/{version}", run.model)>{format!("v{version}")}</a>
+                    }
+                })}
+            </td>
+            <td>
+                <a href=format!("/p/{project}/datasets/{}", spec.dataset)>{format!("{}{dataset_version}", spec.dataset)}</a>
+            </td>
+            <td class="mono">{spec.target}</td>
+            <td class="num">{r2.map_or_else(|| "–".to_owned(), numbers::decimal)}</td>
+            <td class="num">{took.unwrap_or_else(|| "–".to_owned())}</td>
+            <td><Time at=run.created_at /></td>
+        </tr>
+    }
+}
+
+/// The end of an id: version 7 ids of one minute share their beginning.
+pub(super) fn short_id(id: &str) -> String {
+    id.get(id.len().saturating_sub(8)..)
+        .unwrap_or(id)
+        .to_owned()
+}

@@ -1,0 +1,16 @@
+//! What the dashboard asks of the server: each function is a thin adapter over one use case.
+
+pub mod api_keys;
+pub mod datasets;
+pub mod deployments;
+pub mod ledger;
+pub mod members;
+pub mod metrics;
+pub mod models;
+#[cfg(feature = "ssr")]
+mod once;
+pub mod overview;
+pub mod predictions;
+pub mod rollouts;
+pub mod session;
+pub mod training_runs;

@@ -1,0 +1,109 @@
+use domain::Name;
+use domain::deployments::Deployment;
+use domain::models::ModelSummary;
+use domain::overview::DeploymentCard;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "ssr")]
+use crate::context::signed_in;
+use crate::error::AppError;
+
+/// Every deployment with its last hour.
+#[server(endpoint = "list_deployments")]
+pub async fn list_deployments(project: Name) -> Result<Vec<DeploymentCard>, AppError> {
+    let (platform, actor) = signed_in()?;
+    Ok(platform::overview::get(&platform, &actor, &project)
+        .await?
+        .deployments)
+}
+
+#[server(endpoint = "get_deployment")]
+pub async fn get_deployment(project: Name, name: Name) -> Result<Deployment, AppError> {
+    let (platform, actor) = signed_in()?;
+    Ok(platform::deployments::get(&platform, &actor, &project, &name).await?)
+}
+
+/// What the form of a new deployment offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentChoices {
+    pub models: Vec<ModelSummary>,
+    /// The versions of the model chosen so far, newest first.
+    pub versions: Vec<i32>,
+}
+
+#[server(endpoint = "get_deployment_choices")]
+pub async fn get_deployment_choices(
+    project: Name,
+    model: Option<Name>,
+) -> Result<DeploymentChoices, AppError> {
+    let (platform, actor) = signed_in()?;
+    let all = domain::page::PageRequest::new(None, Some(200))?;
+    let models = platform::models::list(&platform, &actor, &project, &all)
+        .await?
+        .items;
+    let versions = match model {
+        None => Vec::new(),
+        Some(model) => {
+            let model = platform::models::get(&platform, &actor, &project, &model).await?;
+            model
+                .versions
+                .iter()
+                .map(|version| version.version)
+                .collect()
+        }
+    };
+    Ok(DeploymentChoices { models, versions })
+}
+
+/// Goes to the deployment's page.
+#[server(endpoint = "create_deployment")]
+pub async fn create_deployment(
+    project: Name,
+    name: String,
+    model: Name,
+    version: i32,
+) -> Result<(), AppError> {
+    let (platform, actor) = signed_in()?;
+    let name = Name::new(name.trim()).map_err(|_| {
+        let expected =
+            "1 to 63 letters, digits, dots, underscores or hyphens, the first a letter or digit";
+        domain::Error::Invalid(vec![
+            domain::FieldError::new("/name", "invalid", expected).got(name.clone()),
+        ])
+    })?;
+    // A form that makes things must not quietly change one that is there.
+    if platform::deployments::get(&platform, &actor, &project, &name)
+        .await
+        .is_ok()
+    {
+        let taken = domain::FieldError::new("/name", "taken", "a name that no deployment has yet")
+            .got(name.to_string());
+        return Err(domain::Error::Invalid(vec![taken]).into());
+    }
+    platform::deployments::put(
+        &platform,
+        &actor,
+        &project,
+        &name,
+        domain::deployments::DeploymentSpec { model, version },
+        None,
+    )
+    .await?;
+    leptos_axum::redirect(&format!("/p/{project}/deployments/{name}"));
+    Ok(())
+}
+
+/// `confirm` must be the deployment's name, typed by the person. Goes to the list.
+#[server(endpoint = "delete_deployment")]
+pub async fn delete_deployment(project: Name, name: Name, confirm: String) -> Result<(), AppError> {
+    let (platform, actor) = signed_in()?;
+    if confirm.trim() != name.as_str() {
+        return Err(
+            domain::Error::invalid("/confirm", format!("the deployment's name, {name}")).into(),
+        );
+    }
+    platform::deployments::delete(&platform, &actor, &project, &name).await?;
+    leptos_axum::redirect(&format!("/p/{project}/deployments"));
+    Ok(())
+}

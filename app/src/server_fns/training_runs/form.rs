@@ -1,0 +1,161 @@
+use std::str::FromStr;
+
+use domain::training_runs::{Algorithm, Split, SplitMethod, TrainingBudget, TrainingSpec};
+use domain::{Error, FieldError, Name, Result};
+use serde::{Deserialize, Serialize};
+
+/// A run as its form sends it: text, so that every wrong field is named in one answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingForm {
+    pub dataset: String,
+    #[serde(default)]
+    pub dataset_version: String,
+    pub target: String,
+    /// The checked columns; the target among them is left out.
+    #[serde(default)]
+    pub features: Vec<String>,
+    pub model: String,
+    pub test_fraction: String,
+    pub seed: String,
+    pub seconds: String,
+    pub memory_mb: String,
+}
+
+impl TrainingForm {
+    /// # Errors
+    /// Every field that can not be read, at once. Whether the values are in range is for [`TrainingSpec::check`].
+    pub fn spec(&self) -> Result<TrainingSpec> {
+        let mut errors = Vec::new();
+        let dataset = name(&mut errors, "/dataset", &self.dataset);
+        let model = name(&mut errors, "/model", &self.model);
+        let dataset_version = match self.dataset_version.trim() {
+            "" => None,
+            text => parsed(
+                &mut errors,
+                "/dataset_version",
+                "the number of a version",
+                text,
+            ),
+        };
+        let defaults = TrainingBudget::default();
+        let split = Split {
+            method: SplitMethod::Random,
+            test_fraction: parsed(
+                &mut errors,
+                "/split/test_fraction",
+                "a number from 0.05 to 0.5",
+                &self.test_fraction,
+            )
+            .unwrap_or_default(),
+            seed: parsed(
+                &mut errors,
+                "/split/seed",
+                "a whole number from 0 up",
+                &self.seed,
+            )
+            .unwrap_or_default(),
+        };
+        let budget = TrainingBudget {
+            seconds: parsed(
+                &mut errors,
+                "/budget/seconds",
+                "a whole number from 1 to 86400",
+                &self.seconds,
+            )
+            .unwrap_or(defaults.seconds),
+            memory_mb: parsed(
+                &mut errors,
+                "/budget/memory_mb",
+                "a whole number from 256 to 1048576",
+                &self.memory_mb,
+            )
+            .unwrap_or(defaults.memory_mb),
+        };
+        let features: Vec<String> = self
+            .features
+            .iter()
+            .filter(|feature| **feature != self.target)
+            .cloned()
+            .collect();
+        match (dataset, model, errors.is_empty()) {
+            (Some(dataset), Some(model), true) => Ok(TrainingSpec {
+                dataset,
+                dataset_version,
+                target: self.target.clone(),
+                model,
+                algorithm: Algorithm::Auto,
+                params: None,
+                features: Some(features),
+                split,
+                budget,
+            }),
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
+}
+
+fn name(errors: &mut Vec<FieldError>, pointer: &str, text: &str) -> Option<Name> {
+    let name = Name::new(text.trim()).ok();
+    if name.is_none() {
+        let expected =
+            "1 to 63 letters, digits, dots, underscores or hyphens, the first a letter or digit";
+        errors.push(FieldError::new(pointer, "invalid", expected).got(text));
+    }
+    name
+}
+
+fn parsed<T: FromStr>(
+    errors: &mut Vec<FieldError>,
+    pointer: &str,
+    expected: &str,
+    text: &str,
+) -> Option<T> {
+    let value = text.trim().parse().ok();
+    if value.is_none() {
+        errors.push(FieldError::new(pointer, "invalid", expected).got(text));
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> TrainingForm {
+        let text = str::to_owned;
+        TrainingForm {
+            dataset: text("housing"),
+            dataset_version: text("2"),
+            target: text("price"),
+            features: vec![text("rooms"), text("price")],
+            model: text("price"),
+            test_fraction: text("0.25"),
+            seed: text("7"),
+            seconds: text("60"),
+            memory_mb: text("512"),
+        }
+    }
+
+    #[test]
+    fn a_filled_form_is_a_spec_without_the_target_among_the_features() {
+        let spec = form().spec().unwrap();
+        assert_eq!(spec.features, Some(vec!["rooms".to_owned()]));
+        assert_eq!(spec.dataset_version, Some(2));
+        assert!(spec.check().is_ok());
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let wrong = TrainingForm {
+            model: " ".to_owned(),
+            seed: "-1".to_owned(),
+            test_fraction: "half".to_owned(),
+            ..form()
+        };
+        let Err(Error::Invalid(errors)) = wrong.spec() else {
+            panic!("the form was taken")
+        };
+        let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/model", "/split/test_fraction", "/split/seed"]);
+    }
+}

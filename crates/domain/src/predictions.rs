@@ -1,0 +1,69 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ids::{DeploymentId, ModelVersionId};
+use crate::{Name, Timestamp};
+
+/// How a request reached its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    Stable,
+    Canary,
+    /// The caller named the version or alias.
+    Pinned,
+}
+
+impl Route {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Canary => "canary",
+            Self::Pinned => "pinned",
+        }
+    }
+}
+
+/// One row, or a batch of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Inputs {
+    Row(Map<String, Value>),
+    Batch(Vec<Map<String, Value>>),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PredictRequest {
+    pub inputs: Inputs,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PredictResponse {
+    /// One a row, in their order; a regressor's is a number.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<f64>))]
+    pub predictions: Vec<Value>,
+    pub model: Name,
+    pub version: i32,
+    pub route: Route,
+    pub request_id: String,
+}
+
+/// One sampled prediction: what the recorder adds to the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PredictionRecord {
+    pub request_id: String,
+    /// `None` for a request that named a model and a version.
+    pub deployment: Option<DeploymentId>,
+    pub model_version: ModelVersionId,
+    pub route: Route,
+    pub at: Timestamp,
+    pub latency_micros: u64,
+    pub inputs: Value,
+    /// `None` when the model failed.
+    pub predictions: Option<Value>,
+}

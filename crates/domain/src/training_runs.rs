@@ -1,0 +1,289 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::TrainingRunId;
+use crate::{Error, FieldError, Name, Result, Timestamp};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// The platform chooses; today always `linear_regression`.
+    Auto,
+    LinearRegression,
+}
+
+impl Algorithm {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::LinearRegression => "linear_regression",
+        }
+    }
+}
+
+/// What to train, as asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    pub dataset: Name,
+    /// The newest ready version unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_version: Option<i32>,
+    /// The column to predict.
+    pub target: String,
+    /// The model that gets the new version; made when there is none of that name.
+    pub model: Name,
+    pub algorithm: Algorithm,
+    /// `linear_regression` takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub params: Option<serde_json::Map<String, serde_json::Value>>,
+    /// All columns but the target unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    #[serde(default)]
+    pub split: Split,
+    #[serde(default)]
+    pub budget: TrainingBudget,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Split {
+    pub method: SplitMethod,
+    /// Share of rows held out for the metrics: 0.05 to 0.5.
+    pub test_fraction: f64,
+    pub seed: u64,
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self {
+            method: SplitMethod::Random,
+            test_fraction: 0.2,
+            seed: 42,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SplitMethod {
+    Random,
+}
+
+/// What the child process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingBudget {
+    /// Wall time: 1 to 86,400.
+    pub seconds: u32,
+    /// Address space: 256 to 1,048,576.
+    pub memory_mb: u32,
+}
+
+impl Default for TrainingBudget {
+    fn default() -> Self {
+        Self {
+            seconds: 600,
+            memory_mb: 4096,
+        }
+    }
+}
+
+impl TrainingSpec {
+    /// Checks all that can be known without the dataset.
+    ///
+    /// # Errors
+    /// Every field that is out of range, at once.
+    pub fn check(&self) -> Result<()> {
+        let mut errors = Vec::new();
+        if !(0.05..=0.5).contains(&self.split.test_fraction) {
+            errors.push(
+                FieldError::new(
+                    "/split/test_fraction",
+                    "out_of_range",
+                    "a number from 0.05 to 0.5",
+                )
+                .got(self.split.test_fraction.to_string()),
+            );
+        }
+        if !(1..=86_400).contains(&self.budget.seconds) {
+            errors.push(
+                FieldError::new(
+                    "/budget/seconds",
+                    "out_of_range",
+                    "a number from 1 to 86400",
+                )
+                .got(self.budget.seconds.to_string()),
+            );
+        }
+        if !(256..=1_048_576).contains(&self.budget.memory_mb) {
+            errors.push(
+                FieldError::new(
+                    "/budget/memory_mb",
+                    "out_of_range",
+                    "a number from 256 to 1048576",
+                )
+                .got(self.budget.memory_mb.to_string()),
+            );
+        }
+        if let Some(params) = &self.params {
+            errors.extend(params.keys().map(|key| {
+                FieldError::new(
+                    format!("/params/{key}"),
+                    "unknown_field",
+                    "no such parameter: linear_regression takes none",
+                )
+            }));
+        }
+        if self.target.is_empty() {
+            errors.push(FieldError::new(
+                "/target",
+                "missing",
+                "the name of the column to predict",
+            ));
+        }
+        if let Some(features) = &self.features {
+            if features.is_empty() {
+                errors.push(FieldError::new(
+                    "/features",
+                    "invalid",
+                    "at least one column, or leave the field out for all columns",
+                ));
+            }
+            for (index, feature) in features.iter().enumerate() {
+                if *feature == self.target {
+                    errors.push(
+                        FieldError::new(
+                            format!("/features/{index}"),
+                            "invalid",
+                            "a column other than the target",
+                        )
+                        .got(feature.clone()),
+                    );
+                } else if features[..index].contains(feature) {
+                    errors.push(
+                        FieldError::new(
+                            format!("/features/{index}"),
+                            "invalid",
+                            "each column once",
+                        )
+                        .got(feature.clone()),
+                    );
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(errors))
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl RunStatus {
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// The steps of a run, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    Prepare,
+    Encode,
+    Train,
+    Evaluate,
+    Package,
+}
+
+impl Stage {
+    pub const ALL: [Self; 5] = [
+        Self::Prepare,
+        Self::Encode,
+        Self::Train,
+        Self::Evaluate,
+        Self::Package,
+    ];
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Progress {
+    pub stage: Stage,
+    /// Of the whole run, 0 to 1.
+    pub fraction: f64,
+}
+
+/// Why a run failed, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RunError {
+    /// `invalid_target`, `invalid_features`, `too_few_rows`, `unreadable_data`, `out_of_memory`, `out_of_time`, `crashed`, `internal`.
+    pub code: String,
+    pub message: String,
+    /// The likely fix, as one sentence.
+    pub fix: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TrainingRun {
+    pub id: TrainingRunId,
+    pub status: RunStatus,
+    pub progress: Option<Progress>,
+    /// As asked, with the defaults and the dataset version filled in.
+    pub spec: TrainingSpec,
+    pub metrics: Option<BTreeMap<String, f64>>,
+    pub model: Name,
+    /// The version it made.
+    pub version: Option<i32>,
+    pub error: Option<RunError>,
+    pub evaluation: Option<crate::models::Evaluation>,
+    pub attempt: i32,
+    pub created_by: String,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogLine {
+    /// Grows by one a line within a run.
+    pub seq: i64,
+    pub at: Timestamp,
+    pub level: LogLevel,
+    pub message: String,
+}

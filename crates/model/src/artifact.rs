@@ -1,0 +1,197 @@
+use std::collections::HashSet;
+
+use domain::datasets::ColumnType;
+use domain::models::{InputField, OutputField, Signature, Task};
+use serde_json::{Map, Value as Json};
+
+/// A trained model, whole: what it takes, how it prepares that, and what it makes of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    /// Such as `linear_regression`.
+    pub algorithm: String,
+    /// What the algorithm was run with.
+    pub params: Map<String, Json>,
+    pub signature: Signature,
+    /// One for each input, in the signature's order.
+    pub transforms: Vec<Transform>,
+    /// What the prediction starts from, in the target's unit.
+    pub intercept: f64,
+}
+
+/// How one input becomes its share of the prediction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transform {
+    /// `(x - mean) / std * coefficient`, with `impute` for a missing `x`.
+    Numeric {
+        /// The median of the training rows.
+        impute: f64,
+        mean: f64,
+        /// Above 0.
+        std: f64,
+        /// Of the standardised input, in the target's unit.
+        coefficient: f64,
+    },
+    /// The effect of the input's category.
+    Categorical {
+        /// Which of the signature's categories stands in for a missing value: the most frequent one.
+        impute: u32,
+        /// One for each of the signature's categories, in the target's unit. The first one is the base that the
+        /// others are measured against: 0.
+        effects: Vec<f64>,
+        /// The effect of any category that the signature does not name.
+        other: f64,
+    },
+}
+
+/// Why bytes are not an artifact that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArtifactError {
+    #[error("the artifact has {bytes} bytes: at most {limit} are taken")]
+    TooLarge { bytes: usize, limit: usize },
+    #[error("not a model artifact: it does not begin with the format's mark")]
+    WrongMagic,
+    #[error(
+        "the artifact has format version {found}, and this release reads up to {supported}: upgrade it"
+    )]
+    NewerVersion { found: u16, supported: u16 },
+    #[error("the artifact ends early: {0}")]
+    Truncated(&'static str),
+    #[error("the artifact is damaged: its checksum does not match its content")]
+    Checksum,
+    #[error("the artifact's header cannot be read: {0}")]
+    Header(String),
+    #[error("the artifact contradicts itself: {0}")]
+    Inconsistent(String),
+}
+
+impl Artifact {
+    /// A linear regression that predicts `output` from inputs that are each prepared by the transform beside them.
+    #[must_use]
+    pub fn linear(
+        output: impl Into<String>,
+        intercept: f64,
+        inputs: Vec<(InputField, Transform)>,
+    ) -> Self {
+        let (inputs, transforms) = inputs.into_iter().unzip();
+        Self {
+            algorithm: "linear_regression".to_owned(),
+            params: Map::new(),
+            signature: Signature {
+                inputs,
+                output: OutputField {
+                    name: output.into(),
+                    task: Task::Regression,
+                },
+            },
+            transforms,
+            intercept,
+        }
+    }
+
+    /// Checks that the parts fit each other and that every number is finite, so that whatever uses it need not.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Inconsistent`] names the first thing that does not fit.
+    pub fn check(&self) -> Result<(), ArtifactError> {
+        let inputs = &self.signature.inputs;
+        if inputs.len() != self.transforms.len() {
+            return inconsistent(format!(
+                "{} inputs, but {} transforms",
+                inputs.len(),
+                self.transforms.len()
+            ));
+        }
+        if !self.intercept.is_finite() {
+            return inconsistent("the intercept is not finite".to_owned());
+        }
+        let mut names = HashSet::new();
+        for (input, transform) in inputs.iter().zip(&self.transforms) {
+            if input.name.is_empty() || !names.insert(input.name.as_str()) {
+                return inconsistent(format!("input {:?} is empty or stands twice", input.name));
+            }
+            if [input.min, input.max]
+                .iter()
+                .flatten()
+                .any(|bound| !bound.is_finite())
+            {
+                return inconsistent(format!(
+                    "input {:?} has a range that is not finite",
+                    input.name
+                ));
+            }
+            check_transform(input, transform)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_transform(input: &InputField, transform: &Transform) -> Result<(), ArtifactError> {
+    let name = &input.name;
+    match transform {
+        Transform::Numeric {
+            impute,
+            mean,
+            std,
+            coefficient,
+        } => {
+            if !input.kind.is_numeric() {
+                return inconsistent(format!("input {name:?} is no number, but is used as one"));
+            }
+            if [impute, mean, std, coefficient]
+                .iter()
+                .any(|number| !number.is_finite())
+            {
+                return inconsistent(format!("input {name:?} has a number that is not finite"));
+            }
+            if *std <= 0.0 {
+                return inconsistent(format!(
+                    "input {name:?} has a standard deviation of {std}: it must be above 0"
+                ));
+            }
+        }
+        Transform::Categorical {
+            impute,
+            effects,
+            other,
+        } => {
+            if input.kind.is_numeric() {
+                return inconsistent(format!(
+                    "input {name:?} is a number, but is used as a category"
+                ));
+            }
+            let categories = input.categories.as_deref().unwrap_or_default();
+            if categories.is_empty() || categories.len() != effects.len() {
+                return inconsistent(format!(
+                    "input {name:?} has {} categories, but {} effects",
+                    categories.len(),
+                    effects.len()
+                ));
+            }
+            if categories.iter().collect::<HashSet<_>>().len() != categories.len() {
+                return inconsistent(format!("input {name:?} has a category twice"));
+            }
+            if input.kind == ColumnType::Boolean && categories != ["false", "true"] {
+                return inconsistent(format!(
+                    "input {name:?} is boolean: its categories must be false and true"
+                ));
+            }
+            if *impute as usize >= categories.len() {
+                return inconsistent(format!(
+                    "input {name:?} imputes a category it does not have"
+                ));
+            }
+            if effects
+                .iter()
+                .chain([other])
+                .any(|effect| !effect.is_finite())
+            {
+                return inconsistent(format!("input {name:?} has an effect that is not finite"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn inconsistent<T>(what: String) -> Result<T, ArtifactError> {
+    Err(ArtifactError::Inconsistent(what))
+}

@@ -1,0 +1,271 @@
+mod attempt;
+mod columns;
+
+use domain::datasets::{DatasetStatus, DatasetVersion};
+use domain::events::Topic;
+use domain::ids::{JobId, ProjectId, TrainingRunId};
+use domain::page::PageRequest;
+use domain::training_runs::{
+    Algorithm, LogLine, RunStatus, TrainingBudget, TrainingRun, TrainingSpec,
+};
+use domain::{Actor, Error, FieldError, Name, Page, Permission, Result, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::Conn;
+use store::datasets::Which;
+use store::jobs::{Cancelled, NewJob};
+use store::training_runs::{Ending, Filter, NewRun};
+
+use crate::{Limits, Platform, access, events, page};
+
+pub use attempt::{
+    Finished, Outcome, Started, Trained, append_log, finished, report_progress, started,
+};
+
+/// The kind of the job that trains.
+pub const TRAIN_JOB: &str = "train_model";
+/// A lost worker is no fault of the run's, so another one goes on from the start.
+const TRAIN_ATTEMPTS: i32 = 3;
+/// Log lines in one answer.
+const LOGS_AT_ONCE: i64 = 1000;
+
+/// What a training job carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainJob {
+    pub training_run: TrainingRunId,
+}
+
+/// Checks what is asked against the dataset's columns, and queues it. The run's spec has the dataset's version, the
+/// algorithm and the budget filled in.
+///
+/// # Errors
+/// `Invalid` naming every field that does not fit; `NotFound` for the dataset; `Conflict` with the code `dataset_not_ready`
+/// or `dataset_failed`.
+pub async fn create(
+    platform: &Platform,
+    actor: &Actor,
+    project: &Name,
+    mut spec: TrainingSpec,
+) -> Result<TrainingRun> {
+    spec.check()?;
+    check_limits(&mut spec.budget, &platform.limits)?;
+    let now = platform.clock.now();
+    let mut tx = platform.store.begin().await?;
+    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
+    let dataset = ready_version(&mut tx, project, &spec).await?;
+    columns::check(&spec, &dataset.columns)?;
+    spec.dataset_version = Some(dataset.version);
+    if spec.algorithm == Algorithm::Auto {
+        spec.algorithm = Algorithm::LinearRegression;
+    }
+
+    let (id, job) = (TrainingRunId::at(now), JobId::at(now));
+    let payload = serde_json::to_value(TrainJob { training_run: id }).map_err(Error::internal)?;
+    let new_job = NewJob {
+        id: job,
+        kind: TRAIN_JOB,
+        payload: &payload,
+        max_attempts: TRAIN_ATTEMPTS,
+    };
+    store::jobs::enqueue(&mut tx, &new_job).await?;
+    let created_by = actor.label();
+    let new = NewRun {
+        id,
+        project,
+        dataset_version: dataset.id,
+        spec: &spec,
+        job,
+        created_by: &created_by,
+        created_at: now,
+    };
+    store::training_runs::insert(&mut tx, &new).await?;
+    changed(&mut tx, now, project, id, RunStatus::Queued).await?;
+    tx.commit().await?;
+    Ok(TrainingRun {
+        id,
+        status: RunStatus::Queued,
+        progress: None,
+        model: spec.model.clone(),
+        spec,
+        metrics: None,
+        version: None,
+        error: None,
+        evaluation: None,
+        attempt: 0,
+        created_by,
+        created_at: now,
+        started_at: None,
+        finished_at: None,
+    })
+}
+
+/// What was not asked for is lowered to the server's limit; what was asked for is refused over it.
+fn check_limits(budget: &mut TrainingBudget, limits: &Limits) -> Result<()> {
+    let unasked = TrainingBudget::default();
+    let mut errors = Vec::new();
+    for (pointer, asked, unasked, most, unit) in [
+        (
+            "/budget/memory_mb",
+            &mut budget.memory_mb,
+            unasked.memory_mb,
+            limits.max_train_memory_mb,
+            "MiB",
+        ),
+        (
+            "/budget/seconds",
+            &mut budget.seconds,
+            unasked.seconds,
+            limits.max_train_seconds,
+            "seconds",
+        ),
+    ] {
+        if *asked == unasked {
+            *asked = most.min(unasked);
+        } else if *asked > most {
+            let expected = format!("at most {most} {unit}, which is this server's limit");
+            errors.push(FieldError::new(pointer, "out_of_range", expected).got(asked.to_string()));
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(errors))
+    }
+}
+
+async fn ready_version(
+    conn: &mut Conn,
+    project: ProjectId,
+    spec: &TrainingSpec,
+) -> Result<DatasetVersion> {
+    let name = &spec.dataset;
+    let which = spec
+        .dataset_version
+        .map_or(Which::NewestReady, Which::Version);
+    let mut found = store::datasets::find(conn, project, name, which).await?;
+    if found.is_none() && which == Which::NewestReady {
+        found = store::datasets::find(conn, project, name, Which::Newest).await?;
+    }
+    let found = found.ok_or_else(|| Error::not_found("dataset"))?;
+    let version = found.version;
+    match found.status {
+        DatasetStatus::Ready => Ok(found),
+        DatasetStatus::Profiling => Err(Error::conflict(
+            "dataset_not_ready",
+            format!(
+                "version {version} of dataset {name} is still being read: try again when it is ready"
+            ),
+        )),
+        DatasetStatus::Failed => {
+            let why = found
+                .error
+                .as_deref()
+                .unwrap_or("its file could not be read");
+            let message = format!(
+                "version {version} of dataset {name} can not be trained on: {why}; upload a corrected file"
+            );
+            Err(Error::conflict("dataset_failed", message))
+        }
+    }
+}
+
+/// Newest first, without their evaluations.
+pub async fn list(
+    platform: &Platform,
+    actor: &Actor,
+    project: &Name,
+    page: &PageRequest,
+) -> Result<Page<TrainingRun>> {
+    let before = page::start(page)?;
+    let mut conn = platform.store.read().await?;
+    let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
+    let filter = Filter {
+        active_only: false,
+        before,
+    };
+    let runs = store::training_runs::list(&mut conn, project, filter, page::limit(page)).await?;
+    Ok(page::finish(runs, page, |run| (run.created_at, run.id.0)))
+}
+
+pub async fn get(
+    platform: &Platform,
+    actor: &Actor,
+    project: &Name,
+    id: TrainingRunId,
+) -> Result<TrainingRun> {
+    let mut conn = platform.store.read().await?;
+    let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
+    Ok(find(&mut conn, project, id).await?.run)
+}
+
+/// Stops a run. One that waits ends here; one that runs ends when its worker has stopped it, a moment later: until then it
+/// is still `running`. From now on it makes no version. A run that was cancelled already stays so.
+///
+/// # Errors
+/// `Conflict` with the code `run_finished` when it has succeeded or failed.
+pub async fn cancel(
+    platform: &Platform,
+    actor: &Actor,
+    project: &Name,
+    id: TrainingRunId,
+) -> Result<TrainingRun> {
+    let now = platform.clock.now();
+    let mut tx = platform.store.begin().await?;
+    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
+    let job = find(&mut tx, project, id).await?.job;
+    let cancelled = store::jobs::cancel(&mut tx, job).await?;
+    if cancelled == Cancelled::BeforeStart {
+        store::training_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
+    }
+    // Read again: now that the job is locked, nothing can end the run before us.
+    let run = find(&mut tx, project, id).await?.run;
+    if matches!(run.status, RunStatus::Succeeded | RunStatus::Failed) {
+        return Err(Error::conflict(
+            "run_finished",
+            "the run has ended already: there is nothing left to cancel",
+        ));
+    }
+    if cancelled == Cancelled::BeforeStart {
+        changed(&mut tx, now, project, id, run.status).await?;
+    }
+    tx.commit().await?;
+    Ok(run)
+}
+
+/// Log lines after the line numbered `after`, oldest first, at most 1000.
+pub async fn logs(
+    platform: &Platform,
+    actor: &Actor,
+    project: &Name,
+    id: TrainingRunId,
+    after: i64,
+) -> Result<Vec<LogLine>> {
+    let mut conn = platform.store.read().await?;
+    let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
+    find(&mut conn, project, id).await?;
+    Ok(store::training_runs::logs(&mut conn, id, after, LOGS_AT_ONCE).await?)
+}
+
+async fn find(
+    conn: &mut Conn,
+    project: ProjectId,
+    id: TrainingRunId,
+) -> Result<store::training_runs::RunOfProject> {
+    let found = store::training_runs::find(conn, id)
+        .await?
+        .filter(|found| found.project == project);
+    found.ok_or_else(|| Error::not_found("training run"))
+}
+
+/// Tells the run's page and the list of runs. To be called last.
+async fn changed(
+    conn: &mut Conn,
+    now: Timestamp,
+    project: ProjectId,
+    id: TrainingRunId,
+    status: RunStatus,
+) -> Result<()> {
+    let data = json!({ "id": id, "status": status });
+    events::publish(conn, now, project, &Topic::Run(id), "changed", data.clone()).await?;
+    events::publish(conn, now, project, &Topic::Runs, "changed", data).await
+}

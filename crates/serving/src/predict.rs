@@ -1,0 +1,269 @@
+//! From a checked caller and a body to an answer: route, read, predict, record. A canary that fails is stood in for by the
+//! stable version within the request.
+
+use std::time::{Duration, Instant};
+
+use domain::predictions::Route;
+use domain::{Error, FieldError, Result, Timestamp};
+
+use crate::recorder::{Counters, Outcome, Recorder, Sample};
+use crate::request::{self, Rows};
+use crate::snapshot::{Arm, Deployment};
+use crate::versions::{self, Version};
+
+/// Seconds after which a deployment that can not answer may.
+const NOT_READY_RETRY: u64 = 5;
+
+/// One request, its caller known and allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub body: &'a [u8],
+    pub request_id: &'a str,
+    /// The same key goes the same way.
+    pub routing_key: &'a [u8],
+    pub forced: Option<Forced>,
+    pub now: Timestamp,
+    /// When the request arrived: its latency is counted from here.
+    pub arrived: Instant,
+}
+
+/// An arm that the caller asks for, whatever the weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forced {
+    Stable,
+    Canary,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// JSON, as `domain::predictions::PredictResponse`.
+    pub body: Vec<u8>,
+    pub version: i32,
+    pub route: Route,
+    pub parse: Duration,
+    pub predict: Duration,
+}
+
+/// Answers from a deployment.
+///
+/// # Errors
+/// `Invalid` naming rows and fields, `Unavailable` while the stable version can not be loaded, `ModelFailed`.
+pub fn from_deployment(
+    recorder: &Recorder,
+    deployment: &Deployment,
+    request: &Request<'_>,
+) -> Result<Answer> {
+    let canary = match request.forced {
+        None => deployment.route(request.routing_key),
+        Some(Forced::Stable) => None,
+        Some(Forced::Canary) => deployment.canary.as_ref(),
+    };
+    let Some(canary) = canary else {
+        return last_resort(
+            recorder,
+            deployment,
+            &deployment.stable,
+            Route::Stable,
+            request,
+        );
+    };
+    match attempt(&canary.arm.version, Route::Canary, request) {
+        Ok(done) => Ok(finish(recorder, &canary.arm.counters, request, done)),
+        Err(failed) => {
+            let micros = micros(request.arrived);
+            let answered = last_resort(
+                recorder,
+                deployment,
+                &deployment.stable,
+                Route::Stable,
+                request,
+            );
+            if let Failed::Model(reason) = &failed {
+                tracing::debug!(deployment = %deployment.name, version = canary.arm.version.number, request_id = request.request_id, reason, "canary failed");
+            }
+            let counters = &canary.arm.counters;
+            match (failed, answered) {
+                (_, Ok(answer)) => {
+                    counters.record(Outcome::FellBack, micros);
+                    Ok(answer)
+                }
+                // Inputs that stable refuses too are the caller's fault, and counted there.
+                (Failed::Refused(_), Err(Error::Invalid(errors))) => Err(Error::Invalid(errors)),
+                (Failed::Refused(errors), Err(Error::Unavailable { .. })) => {
+                    counters.record_refused();
+                    Err(Error::Invalid(errors))
+                }
+                (_, Err(error)) => {
+                    counters.record(Outcome::Failed, micros);
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+/// Answers from a version that the caller named. It must be loaded.
+///
+/// # Errors
+/// As [`from_deployment`].
+pub fn from_version(
+    recorder: &Recorder,
+    version: &Version,
+    request: &Request<'_>,
+) -> Result<Answer> {
+    answer(
+        recorder,
+        version,
+        version.counters(recorder),
+        Route::Pinned,
+        request,
+    )
+}
+
+fn last_resort(
+    recorder: &Recorder,
+    deployment: &Deployment,
+    arm: &Arm,
+    route: Route,
+    request: &Request<'_>,
+) -> Result<Answer> {
+    if let Some(problem) = arm.version.problem() {
+        let message = format!("deployment {} is not ready: {problem}", deployment.name);
+        return Err(Error::Unavailable {
+            message,
+            retry_after: NOT_READY_RETRY,
+            source: None,
+        });
+    }
+    answer(recorder, &arm.version, &arm.counters, route, request)
+}
+
+fn answer(
+    recorder: &Recorder,
+    version: &Version,
+    counters: &Counters,
+    route: Route,
+    request: &Request<'_>,
+) -> Result<Answer> {
+    match attempt(version, route, request) {
+        Ok(done) => Ok(finish(recorder, counters, request, done)),
+        Err(Failed::Refused(errors)) => {
+            counters.record_refused();
+            Err(Error::Invalid(errors))
+        }
+        Err(Failed::Model(reason)) => {
+            let micros = micros(request.arrived);
+            counters.record(Outcome::Failed, micros);
+            log(recorder, counters, request, micros, None);
+            tracing::warn!(model = %version.model, version = version.number, request_id = request.request_id, reason, "prediction failed");
+            Err(Error::ModelFailed(format!(
+                "version {} of model {} failed on this request: {reason}",
+                version.number, version.model
+            )))
+        }
+    }
+}
+
+struct Done {
+    answer: Answer,
+    /// Where the array of predictions stands in the body.
+    predictions: std::ops::Range<usize>,
+}
+
+enum Failed {
+    Refused(Vec<FieldError>),
+    Model(String),
+}
+
+const HEAD: &[u8] = b"{\"predictions\":";
+
+fn attempt(version: &Version, route: Route, request: &Request<'_>) -> Result<Done, Failed> {
+    let Some(predictor) = version.predictor() else {
+        return Err(Failed::Model(
+            version
+                .problem()
+                .unwrap_or_else(|| "it is not loaded".to_owned()),
+        ));
+    };
+    let started = Instant::now();
+    let rows = request::parse(predictor, request.body).map_err(Failed::Refused)?;
+    let parsed = Instant::now();
+    let mut body = Vec::with_capacity(capacity(&rows));
+    body.extend_from_slice(HEAD);
+    versions::predict(predictor, &rows, &mut body).map_err(Failed::Model)?;
+    let predictions = HEAD.len()..body.len();
+    write_tail(&mut body, version, route, request.request_id);
+    let answer = Answer {
+        body,
+        version: version.number,
+        route,
+        parse: parsed - started,
+        predict: parsed.elapsed(),
+    };
+    Ok(Done {
+        answer,
+        predictions,
+    })
+}
+
+fn capacity(rows: &Rows) -> usize {
+    rows.len() * 20 + 220
+}
+
+/// Names and request ids are checked texts that need no escaping in JSON.
+fn write_tail(body: &mut Vec<u8>, version: &Version, route: Route, request_id: &str) {
+    body.extend_from_slice(b",\"model\":\"");
+    body.extend_from_slice(version.model.as_str().as_bytes());
+    body.extend_from_slice(b"\",\"version\":");
+    body.extend_from_slice(version.number.to_string().as_bytes());
+    body.extend_from_slice(b",\"route\":\"");
+    body.extend_from_slice(route.as_str().as_bytes());
+    body.extend_from_slice(b"\",\"request_id\":\"");
+    body.extend_from_slice(request_id.as_bytes());
+    body.extend_from_slice(b"\"}");
+}
+
+fn finish(recorder: &Recorder, counters: &Counters, request: &Request<'_>, done: Done) -> Answer {
+    let Done {
+        answer,
+        predictions,
+    } = done;
+    let micros = micros(request.arrived);
+    counters.record(Outcome::Answered, micros);
+    log(
+        recorder,
+        counters,
+        request,
+        micros,
+        Some(&answer.body[predictions]),
+    );
+    answer
+}
+
+/// Logs the request, if it is in the sample.
+fn log(
+    recorder: &Recorder,
+    counters: &Counters,
+    request: &Request<'_>,
+    micros: u64,
+    predictions: Option<&[u8]>,
+) {
+    recorder.sample(counters, request.now, request.body, || {
+        let subject = counters.subject();
+        Sample {
+            request_id: request.request_id.to_owned(),
+            deployment: subject.deployment.as_ref().map(|(id, _)| *id),
+            version: subject.version_id,
+            route: subject.route,
+            at: request.now,
+            micros,
+            body: request.body.to_vec(),
+            predictions: predictions.map(<[u8]>::to_vec),
+        }
+    });
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

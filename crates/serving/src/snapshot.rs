@@ -1,0 +1,309 @@
+//! Everything that answers predictions, immutable. A reload builds the next one beside it and swaps a pointer.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use domain::Name;
+use domain::ids::{ApiKeyId, DeploymentId, ModelVersionId, ProjectId, RolloutId};
+use domain::predictions::Route;
+use domain::routing;
+use domain::serving::{ServingDeployment, ServingTable};
+
+use crate::keys::Key;
+use crate::recorder::{Counters, Recorder, Subject};
+use crate::versions::Version;
+
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    fingerprint: String,
+    projects: HashMap<ProjectId, Project>,
+    project_ids: HashMap<String, ProjectId>,
+    keys: HashMap<[u8; 32], Arc<Key>>,
+    keys_by_id: HashMap<ApiKeyId, Arc<Key>>,
+    versions: HashMap<ModelVersionId, Arc<Version>>,
+}
+
+#[derive(Debug)]
+struct Project {
+    name: Name,
+    deployments: HashMap<String, Arc<Deployment>>,
+    models: HashMap<String, Model>,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    by_number: HashMap<i32, Arc<Version>>,
+    by_alias: HashMap<String, Arc<Version>>,
+}
+
+/// A served name.
+#[derive(Debug)]
+pub struct Deployment {
+    pub id: DeploymentId,
+    pub project: ProjectId,
+    pub name: Name,
+    salt: u64,
+    pub stable: Arm,
+    pub canary: Option<Canary>,
+}
+
+/// A version behind a deployment, and the counters of what it does there.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    pub version: Arc<Version>,
+    pub counters: Arc<Counters>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Canary {
+    pub rollout: RolloutId,
+    pub arm: Arm,
+    /// Per cent of the traffic, 0 to 100.
+    pub weight: f64,
+}
+
+/// How the probe predictions of a deployment went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub stable: ModelVersionId,
+    pub problem: Option<String>,
+    pub canary_problem: Option<String>,
+}
+
+impl Deployment {
+    /// The arm of a routing key: the same in every process, for as long as the weight stays.
+    #[inline]
+    pub fn route(&self, routing_key: &[u8]) -> Option<&Canary> {
+        self.canary
+            .as_ref()
+            .filter(|canary| routing::is_canary(self.salt, routing_key, canary.weight))
+    }
+}
+
+impl Snapshot {
+    /// Of the table this was built from.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The artifacts that a snapshot of this table needs and this one has not loaded, by their SHA-256.
+    pub fn missing(&self, table: &ServingTable) -> Vec<String> {
+        let used = used_versions(table);
+        let versions = table
+            .models
+            .iter()
+            .flat_map(|model| &model.versions)
+            .filter(|version| used.contains(&version.id));
+        let mut missing: Vec<String> = versions
+            .filter(|version| {
+                self.versions
+                    .get(&version.id)
+                    .is_none_or(|known| known.may_load())
+            })
+            .map(|version| version.sha256.clone())
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// Builds the next snapshot. Nothing of this can fail: what can not be loaded is served as not ready, with the reason.
+    /// `artifacts` holds what [`Self::missing`] asked for.
+    pub fn next(
+        &self,
+        table: ServingTable,
+        artifacts: &HashMap<String, Result<Vec<u8>, String>>,
+        recorder: &Recorder,
+    ) -> Self {
+        let mut next = Self {
+            fingerprint: table.fingerprint.clone(),
+            ..Self::default()
+        };
+        for project in &table.projects {
+            let entry = Project {
+                name: project.name.clone(),
+                deployments: HashMap::new(),
+                models: HashMap::new(),
+            };
+            next.projects.insert(project.id, entry);
+            next.project_ids
+                .insert(project.name.as_str().to_owned(), project.id);
+        }
+        for key in &table.keys {
+            let previous = self.keys.get(&key.hash).map(Arc::as_ref);
+            let built = Arc::new(Key::new(key, previous));
+            next.keys.insert(key.hash, Arc::clone(&built));
+            next.keys_by_id.insert(key.id, built);
+        }
+        next.add_models(self, &table);
+        for id in used_versions(&table) {
+            let Some(version) = next.versions.get(&id) else {
+                continue;
+            };
+            match artifacts.get(&version.sha256) {
+                Some(artifact) if version.may_load() => {
+                    version.load(artifact.as_deref().map_err(Clone::clone));
+                }
+                Some(_) => {}
+                None if version.predictor().is_some() || version.problem().is_some() => {}
+                None => version.load(Err("its artifact has not been read".to_owned())),
+            }
+        }
+        for deployment in &table.deployments {
+            next.add_deployment(deployment, recorder);
+        }
+        next
+    }
+
+    fn add_models(&mut self, previous: &Self, table: &ServingTable) {
+        for model in &table.models {
+            let Some(project) = self.projects.get_mut(&model.project) else {
+                continue;
+            };
+            let mut entry = Model::default();
+            for version in &model.versions {
+                let loaded = previous.versions.get(&version.id).map(Arc::clone);
+                let loaded = loaded
+                    .unwrap_or_else(|| Arc::new(Version::new(&project.name, &model.name, version)));
+                self.versions.insert(version.id, Arc::clone(&loaded));
+                entry.by_number.insert(version.number, loaded);
+            }
+            for alias in &model.aliases {
+                if let Some(version) = self.versions.get(&alias.version) {
+                    entry
+                        .by_alias
+                        .insert(alias.alias.as_str().to_owned(), Arc::clone(version));
+                }
+            }
+            project.models.insert(model.name.as_str().to_owned(), entry);
+        }
+    }
+
+    fn add_deployment(&mut self, row: &ServingDeployment, recorder: &Recorder) {
+        let Some(stable) = self.versions.get(&row.stable) else {
+            return;
+        };
+        let Some(project) = self.projects.get_mut(&row.project) else {
+            return;
+        };
+        let rollout = row.rollout.map(|rollout| rollout.id);
+        let arm = |version: &Arc<Version>, route| {
+            let subject = Subject {
+                project: project.name.clone(),
+                deployment: Some((row.id, row.name.clone())),
+                model: version.model.clone(),
+                version: version.number,
+                version_id: version.id,
+                route,
+                rollout,
+            };
+            Arm {
+                version: Arc::clone(version),
+                counters: recorder.counters(subject),
+            }
+        };
+        let canary = row.rollout.and_then(|rollout| {
+            let version = self.versions.get(&rollout.canary)?;
+            Some(Canary {
+                rollout: rollout.id,
+                arm: arm(version, Route::Canary),
+                weight: rollout.weight,
+            })
+        });
+        let deployment = Deployment {
+            id: row.id,
+            project: row.project,
+            name: row.name.clone(),
+            salt: routing::salt(row.id),
+            stable: arm(stable, Route::Stable),
+            canary,
+        };
+        project
+            .deployments
+            .insert(row.name.as_str().to_owned(), Arc::new(deployment));
+    }
+
+    #[inline]
+    pub fn key(&self, hash: &[u8; 32]) -> Option<&Arc<Key>> {
+        self.keys.get(hash)
+    }
+
+    pub fn key_by_id(&self, id: ApiKeyId) -> Option<&Arc<Key>> {
+        self.keys_by_id.get(&id)
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.keys.values()
+    }
+
+    pub fn project(&self, name: &str) -> Option<ProjectId> {
+        self.project_ids.get(name).copied()
+    }
+
+    pub fn project_name(&self, id: ProjectId) -> Option<&Name> {
+        self.projects.get(&id).map(|project| &project.name)
+    }
+
+    #[inline]
+    pub fn deployment(&self, project: ProjectId, name: &str) -> Option<&Arc<Deployment>> {
+        self.projects.get(&project)?.deployments.get(name)
+    }
+
+    /// By its number, `3`, or by an alias, `@champion`.
+    pub fn version(&self, project: ProjectId, model: &str, version: &str) -> Option<&Arc<Version>> {
+        let model = self.projects.get(&project)?.models.get(model)?;
+        match version.strip_prefix('@') {
+            Some(alias) => model.by_alias.get(alias),
+            None if version.bytes().all(|digit| digit.is_ascii_digit()) => {
+                model.by_number.get(&version.parse().ok()?)
+            }
+            None => None,
+        }
+    }
+
+    /// How every deployment's probes went.
+    pub fn health(&self) -> HashMap<DeploymentId, Health> {
+        let deployments = self
+            .projects
+            .values()
+            .flat_map(|project| project.deployments.values());
+        deployments
+            .map(|deployment| {
+                let health = Health {
+                    stable: deployment.stable.version.id,
+                    problem: deployment.stable.version.problem(),
+                    canary_problem: deployment
+                        .canary
+                        .as_ref()
+                        .and_then(|canary| canary.arm.version.problem()),
+                };
+                (deployment.id, health)
+            })
+            .collect()
+    }
+
+    /// Whether something that is served could not be loaded, and it is time to try again.
+    pub fn is_to_be_tried_again(&self) -> bool {
+        let deployments = self
+            .projects
+            .values()
+            .flat_map(|project| project.deployments.values());
+        deployments
+            .flat_map(|deployment| {
+                std::iter::once(&deployment.stable)
+                    .chain(deployment.canary.as_ref().map(|canary| &canary.arm))
+            })
+            .any(|arm| arm.version.may_load())
+    }
+}
+
+/// The versions behind a deployment. Others are loaded when somebody first asks for them.
+fn used_versions(table: &ServingTable) -> HashSet<ModelVersionId> {
+    let deployments = table.deployments.iter();
+    deployments
+        .flat_map(|deployment| {
+            std::iter::once(deployment.stable)
+                .chain(deployment.rollout.map(|rollout| rollout.canary))
+        })
+        .collect()
+}

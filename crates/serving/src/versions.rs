@@ -1,0 +1,186 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use domain::Name;
+use domain::datasets::ColumnType;
+use domain::ids::ModelVersionId;
+use domain::models::Signature;
+use domain::predictions::Route;
+use domain::serving::ServingVersion;
+use model::{Predictor, check_row};
+use serde_json::Value;
+
+use crate::recorder::{Counters, Recorder, Subject};
+use crate::request::Rows;
+
+/// How long a version that could not be loaded is left alone.
+pub const LOAD_RETRY: Duration = Duration::from_secs(10);
+
+/// A version of a model, loaded once and kept for as long as the version exists.
+#[derive(Debug)]
+pub struct Version {
+    pub id: ModelVersionId,
+    pub model: Name,
+    pub number: i32,
+    pub sha256: String,
+    project: Name,
+    predictor: OnceLock<Arc<Predictor>>,
+    /// Why it can not be loaded, or why its probe prediction fails, and since when.
+    problem: RwLock<Option<(String, Instant)>>,
+    /// Of requests that name this version.
+    counters: OnceLock<Arc<Counters>>,
+}
+
+impl Version {
+    pub(crate) fn new(project: &Name, model: &Name, version: &ServingVersion) -> Self {
+        Self {
+            id: version.id,
+            model: model.clone(),
+            number: version.number,
+            sha256: version.sha256.clone(),
+            project: project.clone(),
+            predictor: OnceLock::new(),
+            problem: RwLock::new(None),
+            counters: OnceLock::new(),
+        }
+    }
+
+    /// `None` while it is not loaded.
+    #[inline]
+    pub fn predictor(&self) -> Option<&Arc<Predictor>> {
+        self.predictor.get()
+    }
+
+    /// In one sentence; `None` for a version that was loaded and whose probe prediction succeeded.
+    pub fn problem(&self) -> Option<String> {
+        let problem = self.problem.read().unwrap_or_else(PoisonError::into_inner);
+        problem.as_ref().map(|(problem, _)| problem.clone())
+    }
+
+    /// Whether it is not loaded, and did not fail to load a moment ago: an artifact may be large, and is not read again
+    /// for every request that finds it damaged.
+    pub fn may_load(&self) -> bool {
+        if self.predictor.get().is_some() {
+            return false;
+        }
+        let problem = self.problem.read().unwrap_or_else(PoisonError::into_inner);
+        problem
+            .as_ref()
+            .is_none_or(|(_, since)| since.elapsed() >= LOAD_RETRY)
+    }
+
+    pub(crate) fn counters(&self, recorder: &Recorder) -> &Arc<Counters> {
+        self.counters.get_or_init(|| {
+            recorder.counters(Subject {
+                project: self.project.clone(),
+                deployment: None,
+                model: self.model.clone(),
+                version: self.number,
+                version_id: self.id,
+                route: Route::Pinned,
+                rollout: None,
+            })
+        })
+    }
+
+    /// Prepares the artifact of this version, or keeps why there is none, and makes a probe prediction.
+    pub fn load(&self, artifact: Result<&[u8], String>) {
+        let problem = match artifact {
+            Ok(bytes) => self.prepare(bytes).err(),
+            Err(reason) => Some(reason),
+        };
+        if let Some(problem) = &problem {
+            tracing::warn!(model = %self.model, version = self.number, problem, "a version can not answer");
+        }
+        *self.problem.write().unwrap_or_else(PoisonError::into_inner) =
+            problem.map(|problem| (problem, Instant::now()));
+    }
+
+    fn prepare(&self, bytes: &[u8]) -> Result<(), String> {
+        let decoded = catch_unwind(AssertUnwindSafe(|| {
+            model::decode(bytes).map(|artifact| Predictor::new(&artifact))
+        }));
+        let predictor = match decoded {
+            Ok(Ok(predictor)) => predictor,
+            Ok(Err(error)) => return Err(format!("its artifact can not be read: {error}")),
+            Err(_) => return Err("its artifact can not be read".to_owned()),
+        };
+        let probe = probe(&predictor);
+        self.predictor.get_or_init(|| Arc::new(predictor));
+        probe
+    }
+}
+
+/// Predicts the row that the signature shows as an example.
+fn probe(predictor: &Predictor) -> Result<(), String> {
+    let row = sample(predictor.signature());
+    let values = check_row(predictor, None, &row).map_err(|errors| {
+        let error = domain::Error::Invalid(errors);
+        format!("its probe prediction is refused: {error}")
+    })?;
+    predict_row(predictor, &values)
+        .map(|_| ())
+        .map_err(|reason| format!("its probe prediction failed: {reason}"))
+}
+
+/// The example row; where an input has no example and must not be missing, a value of its type.
+fn sample(signature: &Signature) -> serde_json::Map<String, Value> {
+    let mut row = signature.sample_row();
+    for input in signature.inputs.iter().filter(|input| !input.nullable) {
+        if let Some(value) = row.get_mut(&input.name).filter(|value| value.is_null()) {
+            *value = match input.kind {
+                ColumnType::Integer => Value::from(input.min.map_or(0, |min| min as i64)),
+                ColumnType::Float => Value::from(input.min.unwrap_or(0.0)),
+                ColumnType::Boolean => Value::from(false),
+                ColumnType::String => Value::from(
+                    input
+                        .categories
+                        .as_deref()
+                        .and_then(<[_]>::first)
+                        .cloned()
+                        .unwrap_or_default(),
+                ),
+            };
+        }
+    }
+    row
+}
+
+fn predict_row(predictor: &Predictor, values: &[model::Value]) -> Result<f64, String> {
+    match catch_unwind(AssertUnwindSafe(|| predictor.predict(values))) {
+        Ok(Ok(prediction)) => Ok(prediction),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(PANICKED.to_owned()),
+    }
+}
+
+const PANICKED: &str = "the model broke off";
+
+/// Predicts all rows and writes them as a JSON array.
+///
+/// # Errors
+/// Why the model failed, in words for the log.
+pub(crate) fn predict(predictor: &Predictor, rows: &Rows, out: &mut Vec<u8>) -> Result<(), String> {
+    let start = out.len();
+    let predicted = catch_unwind(AssertUnwindSafe(|| {
+        out.push(b'[');
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            let prediction = predictor.predict(row).map_err(|error| error.to_string())?;
+            if !prediction.is_finite() {
+                return Err("the prediction is not a finite number".to_owned());
+            }
+            serde_json::to_writer(&mut *out, &prediction).map_err(|error| error.to_string())?;
+        }
+        out.push(b']');
+        Ok(())
+    }));
+    let outcome = predicted.unwrap_or_else(|_| Err(PANICKED.to_owned()));
+    if outcome.is_err() {
+        out.truncate(start);
+    }
+    outcome
+}

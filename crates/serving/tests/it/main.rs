@@ -1,0 +1,10 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test stands on has to be there"
+)]
+
+mod built;
+mod deployment;
+mod request;
+mod snapshot;

@@ -1,0 +1,3 @@
+//! What the database itself guarantees, whoever writes to it.
+
+mod ledger;

@@ -1,0 +1,266 @@
+//! The conversation between the server and the child process that does one piece of work for it.
+//!
+//! The server writes one [`ChildRequest`] as a line of JSON to the child's standard input. The child limits itself,
+//! works, and writes [`ChildMessage`]s as lines of JSON to its standard output. The last one is the result: a child
+//! that ends without one died, and [`death`] says of what.
+
+mod death;
+mod limits;
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use domain::datasets::{DataFormat, Profile};
+use domain::models::{Evaluation, Signature};
+use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, TrainingSpec};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
+
+pub use death::death;
+
+use crate::failure::failure;
+use crate::{DataError, TrainEvent, profile, train};
+
+/// A request of more bytes than this is refused.
+const MAX_REQUEST_BYTES: u64 = 16 << 20;
+
+/// Progress that moves less than this is not told.
+const PROGRESS_STEP: f64 = 0.005;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ChildRequest {
+    Profile {
+        path: PathBuf,
+        format: DataFormat,
+        limits: ChildLimits,
+    },
+    Train {
+        path: PathBuf,
+        format: DataFormat,
+        spec: Box<TrainingSpec>,
+        /// Where the artifact goes: an empty file that is there already. Whoever made it gives it a lasting name.
+        output: PathBuf,
+        limits: ChildLimits,
+    },
+}
+
+/// What the child takes of the machine at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildLimits {
+    /// On top of what the process has mapped when it starts.
+    pub memory_mb: u32,
+    /// Of processor time. The wall clock is the server's to watch.
+    pub cpu_seconds: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ChildMessage {
+    /// Of a profile, 0 to 1.
+    Profiling {
+        fraction: f64,
+    },
+    Progress(Progress),
+    Log {
+        level: LogLevel,
+        message: String,
+    },
+    /// The result of [`ChildRequest::Profile`].
+    Profile(Profile),
+    /// The result of [`ChildRequest::Train`].
+    Trained(Box<TrainedModel>),
+    /// The result when the table is at fault.
+    Unreadable(DataError),
+    /// The result when the run failed for any other reason.
+    Failed(RunError),
+}
+
+/// A model whose artifact is the request's `output`, its bytes safely on the disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainedModel {
+    pub algorithm: Algorithm,
+    pub params: Map<String, Json>,
+    pub metrics: std::collections::BTreeMap<String, f64>,
+    pub signature: Signature,
+    pub evaluation: Evaluation,
+    /// Of the artifact, hexadecimal.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// Does the work that `stdin` asks for, within its limits. To be called once, in a process of its own, before it has
+/// any other thread: the limits hold for the whole process and cannot be lifted. The process dies with the thread that
+/// started it, so that is to be one that lives as long as the server, such as a worker of its runtime.
+pub fn run(stdin: impl Read, stdout: impl Write) -> ExitCode {
+    let mut speaker = Speaker {
+        stdout,
+        told: None,
+        broken: false,
+    };
+    let request = match read_request(stdin) {
+        Ok(request) => request,
+        Err(error) => return speaker.finish(ChildMessage::Failed(error)),
+    };
+    if let Err(error) = limits::apply(&request) {
+        let fix = "Look at the limits that the server itself runs under.";
+        let error = failure(
+            "internal",
+            format!("the child process could not limit itself: {error}"),
+            fix,
+        );
+        return speaker.finish(ChildMessage::Failed(error));
+    }
+    // A bug in a library must end as a failed run with a reason.
+    let result =
+        catch_unwind(AssertUnwindSafe(|| work(&request, &mut speaker))).unwrap_or_else(|_| {
+            ChildMessage::Failed(failure(
+                "internal",
+                "the work ended in a bug of the program",
+                "Try fewer columns, and report the bug with the table if you can.",
+            ))
+        });
+    speaker.finish(result)
+}
+
+fn read_request(stdin: impl Read) -> Result<ChildRequest, RunError> {
+    let mut line = String::new();
+    let read = BufReader::new(stdin.take(MAX_REQUEST_BYTES)).read_line(&mut line);
+    let broken = |error: String| {
+        failure(
+            "internal",
+            format!("the child process got no request: {error}"),
+            "Start it again.",
+        )
+    };
+    read.map_err(|error| broken(error.to_string()))?;
+    serde_json::from_str(&line).map_err(|error| broken(error.to_string()))
+}
+
+fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessage {
+    match request {
+        ChildRequest::Profile { path, format, .. } => {
+            match profile(path, *format, &mut |fraction| speaker.profiling(fraction)) {
+                Ok(profile) => ChildMessage::Profile(profile),
+                Err(error) => ChildMessage::Unreadable(error),
+            }
+        }
+        ChildRequest::Train {
+            path,
+            format,
+            spec,
+            output,
+            ..
+        } => {
+            let trained = train(path, *format, spec, &mut |event| match event {
+                TrainEvent::Progress(progress) => speaker.progress(progress),
+                TrainEvent::Log { level, message } => {
+                    speaker.say(&ChildMessage::Log { level, message });
+                }
+            });
+            let written =
+                trained.and_then(|trained| write(output, &trained.artifact).map(|()| trained));
+            match written {
+                Ok(trained) => ChildMessage::Trained(Box::new(TrainedModel {
+                    sha256: hex::encode(Sha256::digest(&trained.artifact)),
+                    bytes: trained.artifact.len() as u64,
+                    algorithm: trained.algorithm,
+                    params: trained.params,
+                    metrics: trained.metrics,
+                    signature: trained.signature,
+                    evaluation: trained.evaluation,
+                })),
+                Err(error) => ChildMessage::Failed(error),
+            }
+        }
+    }
+}
+
+/// Returns only when the bytes are on the disk.
+fn write(output: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).open(output)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    })();
+    written.map_err(|error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure(
+            "internal",
+            "there is no room on the disk for the model",
+            "Free some space and start the run again.",
+        ),
+        kind => failure(
+            "internal",
+            format!("the model could not be written: {kind}"),
+            "Start the run again.",
+        ),
+    })
+}
+
+struct Speaker<W> {
+    stdout: W,
+    told: Option<Progress>,
+    /// Nobody listens any more.
+    broken: bool,
+}
+
+impl<W: Write> Speaker<W> {
+    fn say(&mut self, message: &ChildMessage) {
+        let Ok(mut line) = serde_json::to_vec(message) else {
+            self.broken = true;
+            return;
+        };
+        line.push(b'\n');
+        if self
+            .stdout
+            .write_all(&line)
+            .and_then(|()| self.stdout.flush())
+            .is_err()
+        {
+            self.broken = true;
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        if self.moves(progress) {
+            self.say(&ChildMessage::Progress(progress));
+        }
+    }
+
+    fn profiling(&mut self, fraction: f64) {
+        if self.moves(Progress {
+            stage: domain::training_runs::Stage::Prepare,
+            fraction,
+        }) {
+            self.say(&ChildMessage::Profiling { fraction });
+        }
+    }
+
+    fn moves(&mut self, progress: Progress) -> bool {
+        let moves = self.told.is_none_or(|told| {
+            told.stage != progress.stage || progress.fraction - told.fraction >= PROGRESS_STEP
+        });
+        if moves {
+            self.told = Some(progress);
+        }
+        moves
+    }
+
+    fn finish(mut self, result: ChildMessage) -> ExitCode {
+        self.say(&result);
+        let failed = matches!(
+            result,
+            ChildMessage::Unreadable(_) | ChildMessage::Failed(_)
+        );
+        if failed || self.broken {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}

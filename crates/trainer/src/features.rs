@@ -1,0 +1,130 @@
+//! From a table's columns to the numbers that a linear model takes: fitted on the training rows alone.
+
+mod categorical;
+mod numeric;
+
+use domain::datasets::ColumnType;
+use domain::models::DroppedColumn;
+
+use crate::table::{Column, Table, Values};
+
+pub(crate) use categorical::Categorical;
+pub(crate) use numeric::Numeric;
+
+/// A column that the model uses.
+pub(crate) struct Feature<'a> {
+    pub(crate) column: &'a Column,
+    pub(crate) encoding: Encoding,
+}
+
+pub(crate) enum Encoding {
+    Numeric(Numeric),
+    Categorical(Categorical),
+}
+
+/// One number of the encoded row.
+pub(crate) struct EncodedColumn {
+    /// Of the features.
+    pub(crate) feature: usize,
+    /// Within its feature.
+    pub(crate) part: usize,
+    /// `median_income` or `ocean_proximity = INLAND`.
+    pub(crate) name: String,
+}
+
+pub(crate) struct Features<'a> {
+    pub(crate) features: Vec<Feature<'a>>,
+    pub(crate) encoded: Vec<EncodedColumn>,
+    pub(crate) dropped: Vec<DroppedColumn>,
+}
+
+impl Features<'_> {
+    /// Learns from the rows `train` how each column of `table` is encoded, and which columns are of no use. `progress`
+    /// gets fractions from 0 to 1.
+    pub(crate) fn fit<'a>(
+        table: &'a Table,
+        train: &[u32],
+        progress: &mut dyn FnMut(f64),
+    ) -> Features<'a> {
+        let mut features = Vec::new();
+        let mut dropped = Vec::new();
+        for (index, column) in table.features.iter().enumerate() {
+            let encoding = match &column.values {
+                Values::Numbers(numbers) => Numeric::fit(numbers, train).map(Encoding::Numeric),
+                Values::Categories { codes, names } => {
+                    Categorical::fit(codes, names, column.kind == ColumnType::Boolean, train)
+                        .map(Encoding::Categorical)
+                }
+            };
+            match encoding {
+                Ok(encoding) => features.push(Feature { column, encoding }),
+                Err(reason) => dropped.push(DroppedColumn {
+                    column: column.name.clone(),
+                    reason,
+                }),
+            }
+            progress((index + 1) as f64 / table.features.len() as f64);
+        }
+        let encoded = features
+            .iter()
+            .enumerate()
+            .flat_map(|(index, feature)| feature.encoded_columns(index))
+            .collect();
+        Features {
+            features,
+            encoded,
+            dropped,
+        }
+    }
+
+    /// Writes the encoded values of a row, as many as `encoded` has.
+    pub(crate) fn encode(&self, row: u32, mut out: &mut [f64]) {
+        for feature in &self.features {
+            let (values, rest) = out.split_at_mut(feature.width());
+            feature.encode(row as usize, values);
+            out = rest;
+        }
+    }
+}
+
+impl Feature<'_> {
+    fn width(&self) -> usize {
+        match &self.encoding {
+            Encoding::Numeric(_) => 1,
+            Encoding::Categorical(categorical) => categorical.width(),
+        }
+    }
+
+    fn encoded_columns(&self, feature: usize) -> Vec<EncodedColumn> {
+        let name = &self.column.name;
+        let names = match &self.encoding {
+            Encoding::Numeric(_) => vec![name.clone()],
+            Encoding::Categorical(categorical) => categorical.part_names(name),
+        };
+        names
+            .into_iter()
+            .enumerate()
+            .map(|(part, name)| EncodedColumn {
+                feature,
+                part,
+                name,
+            })
+            .collect()
+    }
+
+    fn encode(&self, row: usize, out: &mut [f64]) {
+        match (&self.encoding, &self.column.values) {
+            (Encoding::Numeric(numeric), Values::Numbers(numbers)) => {
+                out[0] = numeric.encode(numbers[row]);
+            }
+            (Encoding::Categorical(categorical), Values::Categories { codes, .. }) => {
+                out.fill(0.0);
+                if let Some(part) = categorical.part(codes[row]) {
+                    out[part] = 1.0;
+                }
+            }
+            // A feature is made from its column's values, so the two agree.
+            _ => out.fill(0.0),
+        }
+    }
+}

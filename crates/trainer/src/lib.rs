@@ -1,0 +1,21 @@
+//! Reading tables, profiling them, and training models on them. All of it runs in a child process with limits on
+//! memory, time and files: here are pure functions of a file and a request, which report through callbacks, and the
+//! child's side of its conversation with the server ([`child`]).
+
+pub mod child;
+mod error;
+mod evaluate;
+mod failure;
+mod features;
+mod fit;
+mod package;
+mod profile;
+pub mod read;
+mod split;
+mod table;
+mod train;
+
+pub use error::DataError;
+pub use profile::profile;
+pub use split::{RowSplit, split};
+pub use train::{TrainEvent, Trained, train};

@@ -1,0 +1,111 @@
+//! Reading a table in one pass, in bounded memory, value by value.
+
+mod cell;
+mod csv;
+mod parquet;
+
+use std::path::Path;
+
+use domain::datasets::{ColumnType, DataFormat};
+
+pub use cell::{Cell, Kinds, Number, is_missing, parse_boolean, parse_number};
+
+use crate::DataError;
+
+/// More columns than this are refused.
+pub const MAX_COLUMNS: usize = 4096;
+
+/// A value of more bytes than this is refused.
+pub const MAX_CELL_BYTES: usize = 1 << 20;
+
+/// A row of more bytes than this is refused.
+pub const MAX_ROW_BYTES: usize = 32 << 20;
+
+/// A column's name of more characters than this is refused.
+pub const MAX_NAME_CHARS: usize = 200;
+
+/// What a file says about its columns before its first row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub names: Vec<String>,
+    /// What the file itself says about the types; a CSV file says nothing.
+    pub types: Option<Vec<ColumnType>>,
+}
+
+/// Takes the values of a table: all columns of a row, or many rows of a column, after each other. Within a column
+/// the rows come in their order.
+pub trait CellSink {
+    /// `row` counts from 0; `position` is the place of the column in the `columns` given to [`scan`].
+    fn cell(&mut self, position: usize, row: u64, cell: Cell<'_>);
+}
+
+/// Reads and checks the names of the columns.
+///
+/// # Errors
+/// A file that is no table, or whose columns are unnamed, named twice, too many or of types that cannot be used.
+pub fn header(path: &Path, format: DataFormat) -> Result<Header, DataError> {
+    match format {
+        DataFormat::Csv => csv::header(path),
+        DataFormat::Parquet => parquet::header(path),
+    }
+}
+
+/// Reads the whole file and hands every value of `columns` (places in the file, ascending) to `sink`. Gives the
+/// number of rows. `progress` gets the share of the file that was read.
+///
+/// # Errors
+/// The first thing in the file that is wrong, with its place, also when it stands in another column.
+pub fn scan<S: CellSink>(
+    path: &Path,
+    format: DataFormat,
+    columns: &[usize],
+    sink: &mut S,
+    progress: &mut dyn FnMut(f64),
+) -> Result<u64, DataError> {
+    let rows = match format {
+        DataFormat::Csv => csv::scan(path, columns, sink, progress)?,
+        DataFormat::Parquet => parquet::scan(path, columns, sink, progress)?,
+    };
+    if rows == 0 {
+        return Err(DataError::new(
+            "the table has a header but no rows: add rows",
+        ));
+    }
+    Ok(rows)
+}
+
+/// Names without the spaces around them, or what is wrong with one.
+fn check_names(names: Vec<String>) -> Result<Vec<String>, DataError> {
+    let mut seen = std::collections::HashMap::new();
+    let mut checked = Vec::with_capacity(names.len());
+    for (index, name) in names.into_iter().enumerate() {
+        let name = name.trim().to_owned();
+        let place = index + 1;
+        if name.is_empty() {
+            return Err(DataError::new(format!(
+                "column {place} of {} has no name in the header: name it, or write the file without its row numbers",
+                checked.len().max(place)
+            )));
+        }
+        if name.chars().count() > MAX_NAME_CHARS {
+            return Err(DataError::new(format!(
+                "the name of column {place} is longer than {MAX_NAME_CHARS} characters: is the first line a header?"
+            ))
+            .column(&name));
+        }
+        if name.contains('\0') {
+            return Err(DataError::new(format!(
+                "the name of column {place} has a NUL byte: rename the column"
+            ))
+            .column(&name));
+        }
+        if let Some(first) = seen.insert(name.clone(), place) {
+            return Err(DataError::new(format!(
+                "columns {first} and {place} have the same name: rename one"
+            ))
+            .column(&name));
+        }
+        checked.push(name);
+    }
+    Ok(checked)
+}

@@ -1,0 +1,247 @@
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{
+    DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
+use domain::datasets::ColumnType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::{Cell, CellSink, Header, MAX_CELL_BYTES, MAX_COLUMNS, check_names};
+use crate::DataError;
+
+/// Few rows at a time, since each value of them may be large.
+const BATCH_ROWS: usize = 1024;
+
+type Builder = ParquetRecordBatchReaderBuilder<File>;
+
+pub(super) fn header(path: &Path) -> Result<Header, DataError> {
+    Ok(read_header(&open(path)?)?.0)
+}
+
+pub(super) fn scan<S: CellSink>(
+    path: &Path,
+    columns: &[usize],
+    sink: &mut S,
+    progress: &mut dyn FnMut(f64),
+) -> Result<u64, DataError> {
+    let builder = open(path)?;
+    let (header, targets) = read_header(&builder)?;
+    let total = builder.metadata().file_metadata().num_rows().max(1) as f64;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|error| damaged(0, &error))?;
+    let mut rows = 0;
+    for batch in reader {
+        let batch = batch.map_err(|error| damaged(rows, &error))?;
+        for (position, (&column, array)) in columns.iter().zip(batch.columns()).enumerate() {
+            let array = canonical(array, &targets[column]).map_err(|error| {
+                DataError::new(error.to_string())
+                    .row(rows + 1)
+                    .column(&header.names[column])
+            })?;
+            let mut emit =
+                |row: usize, cell: Cell<'_>| sink.cell(position, rows + row as u64, cell);
+            column_cells(&array, &mut emit).map_err(|(row, error)| {
+                error
+                    .row(rows + row as u64 + 1)
+                    .column(&header.names[column])
+            })?;
+        }
+        rows += batch.num_rows() as u64;
+        progress((rows as f64 / total).min(1.0));
+    }
+    Ok(rows)
+}
+
+fn open(path: &Path) -> Result<Builder, DataError> {
+    let file = File::open(path).map_err(|error| DataError::io(&error))?;
+    Builder::try_new(file).map_err(|error| {
+        DataError::new(format!(
+            "the file is not Parquet, or is damaged: {}",
+            super::super::error::shorten(&error.to_string(), 200)
+        ))
+    })
+}
+
+fn damaged(rows: u64, error: &dyn std::fmt::Display) -> DataError {
+    let error = super::super::error::shorten(&error.to_string(), 200);
+    DataError::new(format!("the file is damaged here: {error}")).row(rows + 1)
+}
+
+/// The header, and the type that each column's values are brought to.
+fn read_header(builder: &Builder) -> Result<(Header, Vec<DataType>), DataError> {
+    let fields = builder.schema().fields();
+    if fields.is_empty() {
+        return Err(DataError::new("the file has no columns"));
+    }
+    if fields.len() > MAX_COLUMNS {
+        return Err(DataError::new(format!(
+            "the file has {} columns: at most {MAX_COLUMNS} are taken",
+            fields.len()
+        )));
+    }
+    let mut types = Vec::with_capacity(fields.len());
+    let mut targets = Vec::with_capacity(fields.len());
+    for field in fields {
+        let Some((kind, target)) = target(field.data_type()) else {
+            let problem = format!(
+                "columns of type {} cannot be used: write numbers, booleans, text or dates, one value per row",
+                super::super::error::shorten(&field.data_type().to_string(), 80)
+            );
+            return Err(DataError::new(problem).column(field.name()));
+        };
+        types.push(kind);
+        targets.push(target);
+    }
+    let names = check_names(fields.iter().map(|field| field.name().clone()).collect())?;
+    Ok((
+        Header {
+            names,
+            types: Some(types),
+        },
+        targets,
+    ))
+}
+
+fn target(data_type: &DataType) -> Option<(ColumnType, DataType)> {
+    use DataType as D;
+    Some(match data_type {
+        D::Int8 | D::Int16 | D::Int32 | D::Int64 | D::UInt8 | D::UInt16 | D::UInt32 | D::UInt64 => {
+            (ColumnType::Integer, D::Int64)
+        }
+        D::Float16
+        | D::Float32
+        | D::Float64
+        | D::Decimal32(..)
+        | D::Decimal64(..)
+        | D::Decimal128(..) => (ColumnType::Float, D::Float64),
+        D::Boolean => (ColumnType::Boolean, D::Boolean),
+        D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Null => (ColumnType::String, D::Utf8),
+        D::Date32 | D::Date64 | D::Time32(_) | D::Time64(_) | D::Timestamp(..) => {
+            (ColumnType::String, D::Utf8)
+        }
+        D::Dictionary(_, values) if !matches!(**values, D::Dictionary(..)) => {
+            return target(values);
+        }
+        _ => return None,
+    })
+}
+
+fn canonical(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    // Named time zones need a database of them; the moment does not.
+    let array = match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => &in_utc(array, *unit),
+        _ => array,
+    };
+    if array.data_type() == target {
+        Ok(array.clone())
+    } else {
+        cast_with_options(array, target, &options)
+    }
+}
+
+fn in_utc(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
+    const UTC: &str = "+00:00";
+    match unit {
+        TimeUnit::Second => std::sync::Arc::new(
+            array
+                .as_primitive::<TimestampSecondType>()
+                .clone()
+                .with_timezone(UTC),
+        ),
+        TimeUnit::Millisecond => std::sync::Arc::new(
+            array
+                .as_primitive::<TimestampMillisecondType>()
+                .clone()
+                .with_timezone(UTC),
+        ),
+        TimeUnit::Microsecond => std::sync::Arc::new(
+            array
+                .as_primitive::<TimestampMicrosecondType>()
+                .clone()
+                .with_timezone(UTC),
+        ),
+        TimeUnit::Nanosecond => std::sync::Arc::new(
+            array
+                .as_primitive::<TimestampNanosecondType>()
+                .clone()
+                .with_timezone(UTC),
+        ),
+    }
+}
+
+/// Hands out the values of an array of one of the four types that [`target`] gives.
+fn column_cells(
+    array: &ArrayRef,
+    emit: &mut impl FnMut(usize, Cell<'_>),
+) -> Result<(), (usize, DataError)> {
+    match array.data_type() {
+        DataType::Int64 => {
+            for (row, value) in array.as_primitive::<Int64Type>().iter().enumerate() {
+                emit(row, value.map_or(Cell::Missing, Cell::Integer));
+            }
+        }
+        DataType::Float64 => {
+            for (row, value) in array.as_primitive::<Float64Type>().iter().enumerate() {
+                match value {
+                    Some(value) if value.is_infinite() => {
+                        let error = DataError::new(
+                            "infinity is no value to learn from: replace it or leave it empty",
+                        );
+                        return Err((row, error.value(&value.to_string())));
+                    }
+                    Some(value) if !value.is_nan() => emit(row, Cell::Float(value)),
+                    _ => emit(row, Cell::Missing),
+                }
+            }
+        }
+        DataType::Boolean => {
+            for (row, value) in array.as_boolean().iter().enumerate() {
+                emit(row, value.map_or(Cell::Missing, Cell::Boolean));
+            }
+        }
+        _ => {
+            let Some(texts) = array.as_string_opt::<i32>() else {
+                return Err((
+                    0,
+                    DataError::new(format!(
+                        "columns of type {} cannot be used",
+                        array.data_type()
+                    )),
+                ));
+            };
+            for (row, value) in texts.iter().enumerate() {
+                match value {
+                    Some(text) if text.len() > MAX_CELL_BYTES => {
+                        let problem = format!(
+                            "the value is larger than {} MiB: shorten it",
+                            MAX_CELL_BYTES >> 20
+                        );
+                        return Err((row, DataError::new(problem).value(text)));
+                    }
+                    Some(text) if text.contains('\0') => {
+                        return Err((
+                            row,
+                            DataError::new("the value has a NUL byte: remove it").value(text),
+                        ));
+                    }
+                    Some(text) => emit(row, Cell::Text(text)),
+                    None => emit(row, Cell::Missing),
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! The columns that a run uses, in memory.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use domain::datasets::{ColumnType, DataFormat};
+use domain::training_runs::{RunError, TrainingSpec};
+
+use crate::failure::{failure, reserve, unreadable};
+use crate::read::{self, Cell, CellSink, Kinds};
+
+/// The code of a missing value.
+pub(crate) const MISSING: u32 = u32::MAX;
+
+/// The code of a text that is too long for a category, or came when there were too many already.
+pub(crate) const UNNAMED: u32 = u32::MAX - 1;
+
+/// More different texts in one column are not told apart.
+const MAX_CODES: usize = 100_000;
+const MAX_CODE_BYTES: usize = 16 << 20;
+const MAX_CODE_LENGTH: usize = 400;
+
+pub(crate) struct Table {
+    pub(crate) target: Column,
+    pub(crate) features: Vec<Column>,
+    pub(crate) rows: usize,
+}
+
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: ColumnType,
+    pub(crate) values: Values,
+}
+
+pub(crate) enum Values {
+    /// NaN is a missing value.
+    Numbers(Vec<f64>),
+    /// Places in `names`, [`MISSING`] or [`UNNAMED`].
+    Categories { codes: Vec<u32>, names: Vec<String> },
+}
+
+/// Reads the target and the features of `spec`. `progress` gets fractions from 0 to 1.
+pub(crate) fn load(
+    path: &Path,
+    format: DataFormat,
+    spec: &TrainingSpec,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Table, RunError> {
+    let header = read::header(path, format).map_err(|error| unreadable(&error))?;
+    let (target, features) = choose(&header.names, spec)?;
+    let mut columns = features;
+    columns.push(target);
+    columns.sort_unstable();
+
+    let mut survey = KindSurvey {
+        columns: vec![Kinds::default(); columns.len()],
+        first_text: vec![None; columns.len()],
+    };
+    let rows = read::scan(path, format, &columns, &mut survey, &mut |fraction| {
+        progress(fraction * 0.4);
+    })
+    .map_err(|error| unreadable(&error))?;
+    if rows > 1 << 31 {
+        return Err(failure(
+            "unreadable_data",
+            format!(
+                "the table has {rows} rows: training takes at most {}",
+                1_u64 << 31
+            ),
+            "Upload a sample of the rows as a new version of the dataset.",
+        ));
+    }
+    let rows = rows as usize;
+    let kind = |position: usize| match &header.types {
+        Some(types) => types[columns[position]],
+        None => survey.columns[position].column_type(),
+    };
+    if let Some(position) = columns.iter().position(|&column| column == target) {
+        check_target(
+            &spec.target,
+            kind(position),
+            survey.columns[position],
+            survey.first_text[position].as_ref(),
+        )?;
+    }
+
+    let mut loader = Loader {
+        columns: Vec::with_capacity(columns.len()),
+    };
+    for position in 0..columns.len() {
+        loader.columns.push(LoadColumn::new(kind(position), rows)?);
+    }
+    read::scan(path, format, &columns, &mut loader, &mut |fraction| {
+        progress(0.4 + fraction * 0.6);
+    })
+    .map_err(|error| unreadable(&error))?;
+
+    let mut loaded: HashMap<usize, Column> = columns
+        .iter()
+        .zip(loader.columns)
+        .enumerate()
+        .map(|(position, (&column, loaded))| {
+            let name = header.names[column].clone();
+            (
+                column,
+                Column {
+                    name,
+                    kind: kind(position),
+                    values: loaded.finish(),
+                },
+            )
+        })
+        .collect();
+    let Some(target) = loaded.remove(&target) else {
+        return Err(failure(
+            "internal",
+            "the target was not read",
+            "Start the run again.",
+        ));
+    };
+    let features = columns
+        .iter()
+        .filter_map(|column| loaded.remove(column))
+        .collect();
+    Ok(Table {
+        target,
+        features,
+        rows,
+    })
+}
+
+/// The places of the target and of the features.
+fn choose(names: &[String], spec: &TrainingSpec) -> Result<(usize, Vec<usize>), RunError> {
+    let place = |name: &str| names.iter().position(|other| other == name);
+    let Some(target) = place(&spec.target) else {
+        return Err(failure(
+            "invalid_target",
+            format!("the table has no column {:?}", spec.target),
+            format!("Choose one of its columns: {}.", list(names)),
+        ));
+    };
+    let features = match &spec.features {
+        None => (0..names.len()).filter(|&index| index != target).collect(),
+        Some(chosen) => {
+            let mut features = Vec::with_capacity(chosen.len());
+            for name in chosen {
+                match place(name) {
+                    Some(index) if index != target && !features.contains(&index) => {
+                        features.push(index);
+                    }
+                    Some(_) => {}
+                    None => {
+                        return Err(failure(
+                            "invalid_features",
+                            format!("the table has no column {name:?}"),
+                            format!("Choose features among its columns: {}.", list(names)),
+                        ));
+                    }
+                }
+            }
+            features
+        }
+    };
+    if features.is_empty() {
+        return Err(failure(
+            "invalid_features",
+            "there is no column to learn from besides the target",
+            "Choose at least one feature.",
+        ));
+    }
+    Ok((target, features))
+}
+
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        format!("{shown} and {} more", names.len() - SHOWN)
+    } else {
+        shown
+    }
+}
+
+fn check_target(
+    name: &str,
+    kind: ColumnType,
+    kinds: Kinds,
+    first_text: Option<&(u64, String)>,
+) -> Result<(), RunError> {
+    let message = match (kind, first_text) {
+        (ColumnType::Integer | ColumnType::Float, _) => return Ok(()),
+        _ if kinds.present() == 0 => format!("the target {name:?} has no values"),
+        (ColumnType::Boolean, _) => {
+            format!("the target {name:?} is boolean: a regression predicts a number")
+        }
+        (_, Some((row, text))) => {
+            format!("the target {name:?} is no number in every row: row {row} has {text:?}")
+        }
+        _ => format!("the target {name:?} holds text: a regression predicts a number"),
+    };
+    Err(failure(
+        "invalid_target",
+        message,
+        "Choose a column of numbers, or correct its values and upload a new version.",
+    ))
+}
+
+struct KindSurvey {
+    columns: Vec<Kinds>,
+    /// The first value that is no number, and its row.
+    first_text: Vec<Option<(u64, String)>>,
+}
+
+impl CellSink for KindSurvey {
+    #[inline]
+    fn cell(&mut self, position: usize, row: u64, cell: Cell<'_>) {
+        if cell == Cell::Missing {
+            return;
+        }
+        let number = cell.number();
+        let boolean = if number.is_none() {
+            cell.boolean()
+        } else {
+            None
+        };
+        self.columns[position].add(number, boolean);
+        if let (None, None, Cell::Raw(text) | Cell::Text(text)) =
+            (number, &self.first_text[position], cell)
+        {
+            self.first_text[position] = Some((row + 1, crate::error::shorten(text, 40)));
+        }
+    }
+}
+
+struct Loader {
+    columns: Vec<LoadColumn>,
+}
+
+enum LoadColumn {
+    Numbers(Vec<f64>),
+    Booleans(Vec<u32>),
+    Texts {
+        codes: Vec<u32>,
+        names: HashMap<Box<str>, u32>,
+        bytes: usize,
+    },
+}
+
+impl LoadColumn {
+    fn new(kind: ColumnType, rows: usize) -> Result<Self, RunError> {
+        const WHAT: &str = "the table's columns";
+        Ok(match kind {
+            ColumnType::Integer | ColumnType::Float => Self::Numbers(reserve(rows, WHAT)?),
+            ColumnType::Boolean => Self::Booleans(reserve(rows, WHAT)?),
+            ColumnType::String => Self::Texts {
+                codes: reserve(rows, WHAT)?,
+                names: HashMap::new(),
+                bytes: 0,
+            },
+        })
+    }
+
+    fn finish(self) -> Values {
+        match self {
+            Self::Numbers(numbers) => Values::Numbers(numbers),
+            Self::Booleans(codes) => Values::Categories {
+                codes,
+                names: vec!["false".to_owned(), "true".to_owned()],
+            },
+            Self::Texts { codes, names, .. } => {
+                let mut ordered = vec![String::new(); names.len()];
+                for (name, code) in names {
+                    ordered[code as usize] = name.into();
+                }
+                Values::Categories {
+                    codes,
+                    names: ordered,
+                }
+            }
+        }
+    }
+}
+
+impl CellSink for Loader {
+    #[inline]
+    fn cell(&mut self, position: usize, _row: u64, cell: Cell<'_>) {
+        match &mut self.columns[position] {
+            LoadColumn::Numbers(numbers) => {
+                numbers.push(cell.number().map_or(f64::NAN, read::Number::as_f64));
+            }
+            LoadColumn::Booleans(codes) => codes.push(cell.boolean().map_or(MISSING, u32::from)),
+            LoadColumn::Texts {
+                codes,
+                names,
+                bytes,
+            } => {
+                let (Cell::Raw(text) | Cell::Text(text)) = cell else {
+                    codes.push(MISSING);
+                    return;
+                };
+                let code = match names.get(text) {
+                    Some(&code) => code,
+                    None if names.len() < MAX_CODES
+                        && *bytes < MAX_CODE_BYTES
+                        && text.len() <= MAX_CODE_LENGTH =>
+                    {
+                        let code = names.len() as u32;
+                        *bytes += text.len();
+                        names.insert(text.into(), code);
+                        code
+                    }
+                    None => UNNAMED,
+                };
+                codes.push(code);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! From the `frontend` crate to a WebAssembly module and the JavaScript that loads it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process;
+use crate::site::bundle::Bundle;
+use crate::site::unused;
+use crate::workspace::Workspace;
+
+const PROFILE: &str = "wasm-release";
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Compiles and returns the module as the linker left it.
+pub(super) fn compile(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo_offline_queries();
+    cargo.args([
+        "build",
+        "--locked",
+        "--package",
+        "frontend",
+        "--target",
+        TARGET,
+        "--profile",
+        PROFILE,
+    ]);
+    process::run(&mut cargo)?;
+    Ok(workspace
+        .target
+        .join(TARGET)
+        .join(PROFILE)
+        .join("frontend.wasm"))
+}
+
+/// Adds the module, made smaller, and its JavaScript.
+pub(super) fn bind(wasm: &Path, bundle: &mut Bundle) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(wasm)
+        .out_name("volary")
+        .web(true)?
+        .typescript(false)
+        .remove_producers_section(true);
+    bindgen
+        .generate(dir.path())
+        .with_context(|| format!("wasm-bindgen refuses {}", wasm.display()))?;
+    let module = dir.path().join("volary_bg.wasm");
+    fs::write(&module, unused::remove(&fs::read(&module)?)?)?;
+    if let Some(program) = process::find("wasm-opt")
+        && let Err(error) = optimise(&program, &module)
+    {
+        // An older wasm-opt does not know what a newer compiler emits; the module works without it.
+        println!("[build] wasm-opt is left out: {error:#}");
+    }
+    bundle.add_hashed("wasm", "volary", "wasm", fs::read(&module)?);
+    bundle.add_hashed(
+        "js",
+        "volary",
+        "js",
+        fs::read(dir.path().join("volary.js"))?,
+    );
+    // Imported by the JavaScript under these names, which carry a hash already.
+    let snippets = dir.path().join("snippets");
+    if snippets.exists() {
+        bundle.add_directory_at(&snippets, "pkg/snippets")?;
+    }
+    Ok(())
+}
+
+fn optimise(program: &Path, module: &Path) -> Result<()> {
+    let optimised = module.with_extension("opt.wasm");
+    let mut command = Command::new(program);
+    command.arg("-Oz");
+    // What rustc enables for this target, which older versions do not read from the module.
+    command.args([
+        "--enable-bulk-memory",
+        "--enable-multivalue",
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+        "--enable-reference-types",
+        "--enable-sign-ext",
+    ]);
+    command.arg(module).arg("--output").arg(&optimised);
+    process::capture(&mut command, Duration::from_mins(10))?;
+    fs::rename(optimised, module)?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+
+import { expect } from "@playwright/test";
+
+import { hydrated, signIn, test } from "./page.ts";
+
+const packed = fileURLToPath(new URL("../../demo/california_housing.csv.gz", import.meta.url));
+const housing = gunzipSync(readFileSync(packed));
+
+const row = {
+  longitude: -122.23,
+  latitude: 37.88,
+  housing_median_age: 41,
+  total_rooms: 880,
+  total_bedrooms: 129,
+  population: 322,
+  households: 126,
+  median_income: 8.3252,
+  ocean_proximity: "NEAR BAY",
+};
+
+test.describe.configure({ mode: "serial" });
+
+test.beforeEach(async ({ page }) => {
+  await signIn(page);
+  await hydrated(page);
+});
+
+test("a table is uploaded and profiled", async ({ page }) => {
+  await page.goto("/p/default/datasets");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  await page.locator("input[type=file]").setInputFiles({ name: "housing.csv", mimeType: "text/csv", buffer: housing });
+  await expect(page.getByLabel("Name")).toHaveValue("housing");
+  await page.getByRole("dialog").getByRole("button", { name: "Upload", exact: true }).click();
+  await expect(page).toHaveURL(/\/datasets\/housing/);
+  await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
+  await expect(page.getByText("ocean_proximity").first()).toBeVisible();
+  await expect(page.getByText("20,640").first()).toBeVisible();
+});
+
+test("a malformed table fails with the row, the column and the value", async ({ page }) => {
+  await page.goto("/p/default/datasets");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  const buffer = Buffer.from("a,b\n1,2\n3\n");
+  await page.locator("input[type=file]").setInputFiles({ name: "ragged.csv", mimeType: "text/csv", buffer });
+  await page.getByRole("dialog").getByRole("button", { name: "Upload", exact: true }).click();
+  await expect(page).toHaveURL(/\/datasets\/ragged/);
+  await expect(page.getByText(/row 2/i).first()).toBeVisible();
+});
+
+for (const [version, seed] of [[1, "42"], [2, "7"]] as const) {
+  test(`a run makes version ${version}`, async ({ page }) => {
+    await page.goto(`/p/default/training-runs/new?dataset=housing&target=median_house_value&model=price&seed=${seed}`);
+    await hydrated(page);
+    await page.getByRole("button", { name: "Start the run" }).click();
+    await expect(page).toHaveURL(/\/training-runs\/[0-9a-f-]{36}/);
+    await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByText("Coefficients").first()).toBeVisible();
+    await page.goto(`/p/default/models/price/versions/${version}`);
+    await expect(page.getByText("median_income").first()).toBeVisible();
+  });
+}
+
+test("a version is deployed and answers in the playground", async ({ page }) => {
+  await page.goto("/p/default/deployments/new?model=price&version=1");
+  await hydrated(page);
+  await page.getByLabel("Name").fill("price");
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  await expect(page).toHaveURL(/\/deployments\/price/);
+  await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
+
+  await page.goto("/p/default/deployments/price/try");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Predict" }).click();
+  await expect(page.getByText("stable").first()).toBeVisible();
+  await expect(page.locator(".snippet code, .snippet pre").first()).toContainText("/predict/price");
+});
+
+test("a canary takes its share, is promoted, and the ledger says so", async ({ page }) => {
+  await page.goto("/p/default/deployments/price?tab=traffic");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Start the canary" }).click();
+  await expect(page.getByText("Canary v2 beside stable v1")).toBeVisible();
+  await expect(page.getByText(/canary has answered|canary requests/).first()).toBeVisible();
+  await page.getByRole("button", { name: "Promote" }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Promote" }).click();
+  await expect(page.getByText("Start a canary")).toBeVisible();
+  await page.goto("/p/default/ledger");
+  await expect(page.getByText("rollout.promoted").first()).toBeVisible();
+});
+
+test("a key is shown once, predicts, and is refused after it is revoked", async ({ page, request }) => {
+  await page.goto("/p/default/keys");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Create a key" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.locator("#key-name").fill("journey");
+  await dialog.getByRole("button", { name: "Create the key" }).click();
+  const secret = (await page.locator(".secret-value code").innerText()).trim();
+  expect(secret).toMatch(/^vol_[0-9A-Za-z]{30}_[0-9A-Za-z]{6}$/);
+  const predict = (inputs: object) =>
+    request.post("/predict/price", { data: { inputs }, headers: { authorization: `Bearer ${secret}` } });
+  await expect.poll(async () => (await predict(row)).status()).toBe(200);
+  const answer = await (await predict(row)).json();
+  expect(answer).toMatchObject({ model: "price", version: 2, route: "stable" });
+  expect(typeof answer.predictions[0]).toBe("number");
+  const refused = await predict({ ...row, median_income: "much" });
+  expect(refused.status()).toBe(422);
+  expect((await refused.json()).errors[0].pointer).toBe("/inputs/median_income");
+
+  await page.reload();
+  await hydrated(page);
+  expect(await page.content()).not.toContain(secret);
+  await page.getByRole("button", { name: "Revoke" }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke the key" }).click();
+  await expect.poll(async () => (await predict(row)).status()).toBe(401);
+});
+
+test("the metrics page shows the traffic", async ({ page }) => {
+  await page.goto("/p/default/deployments/price?tab=metrics");
+  await hydrated(page);
+  await expect(page.getByRole("region", { name: "Figures by version" }).getByRole("table")).toContainText("v2");
+  await expect(page.locator(".chart-canvas svg").first()).toBeVisible();
+});

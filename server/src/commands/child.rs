@@ -1,0 +1,8 @@
+//! `volary child`: what decodes files and trains models, under the limits that it puts on itself. It has no database
+//! and no network, and speaks JSON lines over its standard streams.
+
+use std::process::ExitCode;
+
+pub fn run() -> ExitCode {
+    trainer::child::run(std::io::stdin().lock(), std::io::stdout().lock())
+}

@@ -1,0 +1,320 @@
+//! The one place where errors become HTTP. A handler returns [`ApiError`]; the outermost middleware, which knows the
+//! request's id, writes the body: problem+json, or a plain page for a person's browser.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use domain::problem::Problem;
+use domain::{Error, Timestamp};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use crate::extract::request_id::RequestId;
+
+pub type ApiResult<T> = Result<T, ApiError>;
+
+/// What a request ends with when it does not succeed.
+#[derive(Debug)]
+pub enum ApiError {
+    Domain(Error),
+    /// What only HTTP knows: a method, a media type, a host.
+    Http {
+        status: StatusCode,
+        code: &'static str,
+        message: String,
+    },
+}
+
+impl ApiError {
+    pub fn http(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Http {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::http(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Domain(error) => status(error),
+            Self::Http { status, .. } => *status,
+        }
+    }
+
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Domain(error) => error.code(),
+            Self::Http { code, .. } => code,
+        }
+    }
+
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Domain(
+                Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. },
+            ) => Some((*retry_after).max(1)),
+            Self::Http {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                ..
+            } => Some(2),
+            _ => None,
+        }
+    }
+
+    /// The bad fields, if that is what is wrong.
+    pub fn fields(&self) -> &[domain::FieldError] {
+        match self {
+            Self::Domain(Error::Invalid(errors)) => errors,
+            _ => &[],
+        }
+    }
+
+    /// What the caller is told.
+    pub fn problem_text(&self) -> String {
+        match self {
+            Self::Domain(error) => error.to_string(),
+            Self::Http { message, .. } => message.clone(),
+        }
+    }
+
+    /// The body, for the caller's eyes: a fault of ours is an internal error and nothing more.
+    pub fn problem(&self, now: Timestamp, request_id: &RequestId) -> Problem {
+        let status = self.status();
+        let message = self.problem_text();
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: message.clone(),
+            message,
+            error_code: self.code().to_owned(),
+            timestamp: now,
+            request_id: request_id.as_str().to_owned(),
+            errors: self.fields().to_vec(),
+            retry_after: self.retry_after(),
+        }
+    }
+
+    /// Logs the whole chain of a fault of ours, once, where it leaves the server.
+    fn log(&self, method: &Method, path: &str, request_id: &RequestId) {
+        let Self::Domain(error) = self else { return };
+        if self.status().is_server_error() {
+            let mut chain = error.to_string();
+            let mut source = std::error::Error::source(error);
+            while let Some(cause) = source {
+                chain = format!("{chain}: {cause}");
+                source = cause.source();
+            }
+            tracing::error!(request_id = request_id.as_str(), %method, path, error = chain, "request failed");
+        }
+    }
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.problem_text())
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self::Domain(error)
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NotFound { .. } => StatusCode::NOT_FOUND,
+        Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Conflict { .. } => StatusCode::CONFLICT,
+        Error::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
+        Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::ModelFailed(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Carried by a response whose body is not written yet.
+#[derive(Clone, Debug)]
+struct Failure(Arc<ApiError>);
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status();
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(Failure(Arc::new(self)));
+        response
+    }
+}
+
+/// What the outermost middleware knows of the request that failed.
+pub struct Failed<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+    pub request_id: &'a RequestId,
+    pub now: Timestamp,
+}
+
+/// Writes the body of a failed response: of an [`ApiError`], and of the plain refusals that axum makes itself.
+pub fn finish(failed: &Failed<'_>, mut response: Response) -> Response {
+    if let Some(Failure(error)) = response.extensions_mut().remove::<Failure>() {
+        error.log(failed.method, failed.path, failed.request_id);
+        return body(failed, &error, response);
+    }
+    if !is_plain_refusal(&response) {
+        return response;
+    }
+    let error = refusal(response.status());
+    body(failed, &error, response)
+}
+
+fn body(failed: &Failed<'_>, error: &ApiError, mut response: Response) -> Response {
+    let problem = error.problem(failed.now, failed.request_id);
+    let (media, text) = if wants_page(failed) {
+        ("text/html; charset=utf-8", page(&problem))
+    } else {
+        (
+            "application/problem+json",
+            serde_json::to_string(&problem).unwrap_or_default(),
+        )
+    };
+    let headers = response.headers_mut();
+    headers.remove(http::header::CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if response.status() == StatusCode::UNAUTHORIZED
+        && !response.headers().contains_key(WWW_AUTHENTICATE)
+    {
+        response.headers_mut().insert(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"volary\""),
+        );
+    }
+    *response.body_mut() = Body::from(text);
+    response
+}
+
+/// An error that axum or tower-http answered itself: no body of ours, no page of the dashboard.
+fn is_plain_refusal(response: &Response) -> bool {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return false;
+    }
+    match response.headers().get(CONTENT_TYPE) {
+        Some(media) => {
+            media.as_bytes().starts_with(b"text/plain")
+                && !response.headers().contains_key("serverfnerror")
+        }
+        None => true,
+    }
+}
+
+fn refusal(status: StatusCode) -> ApiError {
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND => return Error::not_found("page").into(),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            "this path does not take that method: see the Allow header",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is over the limit for this path"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "unsupported_media_type",
+            "this path does not take that content type",
+        ),
+        StatusCode::BAD_REQUEST => ("bad_request", "the request can not be read"),
+        _ if status.is_server_error() => ("internal", "internal error"),
+        _ => ("refused", "the request was refused"),
+    };
+    ApiError::http(status, code, message)
+}
+
+/// Whether a person looks at the answer: a page was asked for, outside the machine interfaces.
+fn wants_page(failed: &Failed<'_>) -> bool {
+    let is_machine = ["/api/", "/predict/", "/oauth/", "/_fn/", "/v2/"]
+        .iter()
+        .any(|prefix| failed.path.starts_with(prefix));
+    !is_machine && accepts_html(failed.headers)
+}
+
+/// Whether the client is a browser that shows the answer to a person.
+pub fn accepts_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(http::header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Without script, style or image, so that it shows under any policy.
+fn page(problem: &Problem) -> String {
+    let wait = problem.retry_after.map_or_else(String::new, |seconds| {
+        format!("<p>Try again in {seconds} s.</p>")
+    });
+    format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\"><title>{title} · Volary</title></head><body><main><h1>{title}</h1><p>{detail}</p>{wait}\
+         <p>Request <code>{id}</code></p><p><a href=\"/\">Go to the overview</a></p></main></body></html>",
+        title = escape(&problem.title),
+        detail = escape(&problem.detail),
+        id = escape(&problem.request_id),
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// For paths that nothing answers to.
+pub async fn no_such_path() -> ApiError {
+    Error::not_found("path").into()
+}
+
+/// For paths that answer to other methods.
+pub async fn no_such_method() -> ApiError {
+    ApiError::http(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this path does not take that method",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_tells_nothing_of_its_cause() {
+        let error = ApiError::from(Error::internal(
+            "relation users does not exist at /srv/secret",
+        ));
+        let problem = error.problem(Timestamp::UNIX_EPOCH, &RequestId::from_text("r1"));
+        let text = serde_json::to_string(&problem).unwrap();
+        assert!(!text.contains("users") && !text.contains("/srv"), "{text}");
+        assert_eq!(
+            (problem.status, problem.error_code.as_str()),
+            (500, "internal")
+        );
+    }
+
+    #[test]
+    fn a_page_shows_no_markup_of_others() {
+        let error = ApiError::bad_request("<script>alert(1)</script>");
+        let text = page(&error.problem(Timestamp::UNIX_EPOCH, &RequestId::from_text("r1")));
+        assert!(!text.contains("<script"), "{text}");
+    }
+}

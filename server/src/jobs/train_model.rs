@@ -1,0 +1,241 @@
+//! Trains a model as a run says, and makes it a version.
+
+mod report;
+
+use std::time::Duration;
+
+use domain::ids::TrainingRunId;
+use domain::training_runs::{LogLevel, RunError, TrainingBudget};
+use domain::{Error, Result};
+use jobs::child::{Child, End};
+use jobs::{Abandoned, Finished, Handler, Job, StopReason};
+use platform::Platform;
+use platform::blobs::TempFile;
+use platform::training_runs::{self, Outcome, Started, TRAIN_JOB, TrainJob, Trained};
+use serde_json::Value;
+use trainer::child::{ChildLimits, ChildMessage, ChildRequest, TrainedModel};
+
+use super::fate::fate;
+use report::Report;
+
+pub(super) struct TrainModel {
+    platform: Platform,
+}
+
+/// What the child said last.
+enum Said {
+    Trained(Box<TrainedModel>),
+    Failed(RunError),
+}
+
+impl TrainModel {
+    pub(super) fn new(platform: Platform) -> Self {
+        Self { platform }
+    }
+
+    async fn train(&self, job: Job) -> Result<()> {
+        let id = super::payload::<TrainJob>(&job)?.training_run;
+        let outcome = match job.stop.reason() {
+            Some(StopReason::Cancelled) => Outcome::Cancelled,
+            _ => self.attempt(&job, id).await?,
+        };
+        if !super::may_write(&job) {
+            return Ok(());
+        }
+        self.finish(&job, id, outcome).await
+    }
+
+    async fn attempt(&self, job: &Job, id: TrainingRunId) -> Result<Outcome> {
+        let started = training_runs::started(&self.platform, job.fence, id).await?;
+        if !self
+            .platform
+            .blobs
+            .is_intact(&started.dataset.sha256)
+            .await?
+        {
+            return Ok(Outcome::Failed(RunError {
+                code: "unreadable_data".to_owned(),
+                message: "the dataset's stored file is damaged: its bytes changed on the disk"
+                    .to_owned(),
+                fix: "Upload the file again and train on the new version.".to_owned(),
+            }));
+        }
+        let output = self.platform.blobs.temp()?;
+        let request = self.request(&started, &output)?;
+        let limits = limits(started.run.spec.budget);
+        let wall = Duration::from_secs(u64::from(started.run.spec.budget.seconds));
+        let child = super::spawn(job, &request, wall)?;
+
+        let mut report = Report::new(&self.platform, job, id);
+        if job.fence.attempt > 1 {
+            report.log(
+                LogLevel::Warn,
+                format!(
+                    "attempt {}: the worker before was lost, so training starts over",
+                    job.fence.attempt
+                ),
+            );
+        }
+        let (said, end) = listen(job, child, &mut report).await?;
+        tracing::info!(
+            job = %job.fence.job,
+            run = %id,
+            exit = ?end.exit,
+            took_ms = end.took.as_millis(),
+            peak_memory = end.peak_memory,
+            "training ended"
+        );
+        let outcome = match said {
+            _ if job.stop.reason().is_some() => Outcome::Cancelled,
+            Some(Said::Trained(trained)) => self.keep(output, *trained).await?,
+            Some(Said::Failed(error)) => Outcome::Failed(error),
+            None => Outcome::Failed(fate(&end, limits)),
+        };
+        match &outcome {
+            Outcome::Failed(error) => {
+                report.log(LogLevel::Error, format!("{}. {}", error.message, error.fix))
+            }
+            Outcome::Cancelled => report.log(LogLevel::Warn, "cancelled".to_owned()),
+            Outcome::Succeeded(_) => {}
+        }
+        report.send().await;
+        Ok(outcome)
+    }
+
+    fn request(&self, started: &Started, output: &TempFile) -> Result<ChildRequest> {
+        Ok(ChildRequest::Train {
+            path: self.platform.blobs.path(&started.dataset.sha256)?,
+            format: started.dataset.format,
+            output: output.path().to_owned(),
+            limits: limits(started.run.spec.budget),
+            spec: Box::new(started.run.spec.clone()),
+        })
+    }
+
+    /// The artifact becomes a blob; it is not part of anything until the version is committed.
+    async fn keep(&self, output: TempFile, trained: TrainedModel) -> Result<Outcome> {
+        let artifact = match self
+            .platform
+            .blobs
+            .adopt(output, self.platform.limits.max_artifact_bytes)
+            .await
+        {
+            Ok(artifact) => artifact,
+            Err(error @ (Error::TooLarge { .. } | Error::InsufficientStorage(_))) => {
+                return Ok(Outcome::Failed(RunError {
+                    code: "internal".to_owned(),
+                    message: format!("the model could not be kept: {error}"),
+                    fix: "Free some space on the server's disk, or train on fewer columns."
+                        .to_owned(),
+                }));
+            }
+            Err(error) => return Err(error),
+        };
+        if artifact.sha256 != trained.sha256 {
+            return Err(Error::internal(
+                "the artifact on the disk is not the one that was written",
+            ));
+        }
+        Ok(Outcome::Succeeded(Box::new(Trained {
+            artifact,
+            params: Value::Object(trained.params),
+            metrics: trained.metrics,
+            signature: trained.signature,
+            evaluation: trained.evaluation,
+        })))
+    }
+
+    async fn finish(&self, job: &Job, id: TrainingRunId, outcome: Outcome) -> Result<()> {
+        super::keep_trying(job, || {
+            let outcome = outcome.clone();
+            Box::pin(async move {
+                let finished =
+                    training_runs::finished(&self.platform, job.fence, id, outcome).await?;
+                tracing::info!(job = %job.fence.job, run = %id, ?finished, "run finished");
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// Hears the child out, and reports on the way.
+async fn listen(
+    job: &Job,
+    mut child: Child,
+    report: &mut Report<'_>,
+) -> Result<(Option<Said>, End)> {
+    let mut said = None;
+    loop {
+        let line = tokio::select! {
+            line = child.next_line() => line,
+            () = report.due() => {
+                report.send().await;
+                continue;
+            }
+        };
+        let Some(line) = line else { break };
+        match super::message(job, &line) {
+            Some(ChildMessage::Progress(progress)) => report.progress(progress),
+            Some(ChildMessage::Log { level, message }) => report.log(level, message),
+            Some(ChildMessage::Trained(trained)) => said = Some(Said::Trained(trained)),
+            Some(ChildMessage::Failed(error)) => said = Some(Said::Failed(error)),
+            Some(ChildMessage::Unreadable(error)) => {
+                said = Some(Said::Failed(RunError {
+                    code: "unreadable_data".to_owned(),
+                    message: error.to_string(),
+                    fix: "Correct the table and upload it as a new version of the dataset."
+                        .to_owned(),
+                }));
+            }
+            Some(ChildMessage::Profiling { .. } | ChildMessage::Profile(_)) | None => {}
+        }
+    }
+    let end = child.end().await.map_err(Error::internal)?;
+    Ok((said, end))
+}
+
+/// The child works on one processor at a time mostly, so its wall time ends first unless it goes astray.
+fn limits(budget: TrainingBudget) -> ChildLimits {
+    ChildLimits {
+        memory_mb: budget.memory_mb,
+        cpu_seconds: budget.seconds.saturating_mul(4).saturating_add(10),
+    }
+}
+
+impl Handler for TrainModel {
+    fn kind(&self) -> &'static str {
+        TRAIN_JOB
+    }
+
+    fn run(&self, job: Job) -> Finished<'_> {
+        Box::pin(self.train(job))
+    }
+
+    fn abandon(&self, job: Job, why: Abandoned) -> Finished<'_> {
+        Box::pin(async move {
+            let id = super::payload::<TrainJob>(&job)?.training_run;
+            let failed = |code: &str, message: &str, fix: &str| {
+                Outcome::Failed(RunError {
+                    code: code.to_owned(),
+                    message: message.to_owned(),
+                    fix: fix.to_owned(),
+                })
+            };
+            let outcome = match why {
+                Abandoned::Cancelled => Outcome::Cancelled,
+                Abandoned::WorkerLost => failed(
+                    "crashed",
+                    "the worker that trained it was lost, several times over",
+                    "Look at the server's log for why it stops, then start the run again.",
+                ),
+                Abandoned::Failed(_) => failed(
+                    "internal",
+                    "the server failed several times while it ran the training",
+                    "Look at the server's log for the cause, then start the run again.",
+                ),
+            };
+            self.finish(&job, id, outcome).await
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! Connections: taken, limited in number and in the time they may take for a request head, and drained at shutdown.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower::Service as _;
+
+use crate::state::AppState;
+
+/// Longest time for the head of a request, which is also the longest pause between two requests of a connection.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+const MOST_CONNECTIONS: usize = 8192;
+/// Largest request head, in bytes; hyper's least is 8 KiB.
+const LARGEST_HEAD: usize = 64 << 10;
+
+/// The other end of the connection, as the kernel knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Serves until the state's shutdown fires and the connections have ended or run out of time.
+pub async fn serve(listener: TcpListener, router: Router, state: AppState) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = state.shutdown.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else {
+            continue;
+        };
+        let connection = connection(stream, peer, router.clone(), graceful.watcher());
+        state.tasks.spawn(async move {
+            connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let limit = state.config.http.shutdown_timeout();
+    tracing::info!(connections = graceful.count(), "finishing requests");
+    if tokio::time::timeout(limit, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            seconds = limit.as_secs(),
+            "connections did not end in time and are dropped"
+        );
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            stream.set_nodelay(true).ok();
+            Some((stream, peer, place))
+        }
+        Err(error) => {
+            // Out of file descriptors, mostly: connections that end will free some.
+            tracing::warn!(%error, "a connection can not be taken");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+) -> impl Future<Output = ()> {
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let mut router = router.clone();
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            let response = router.call(request).await;
+            Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let watched = watcher.watch(connection);
+    async move {
+        if let Err(error) = watched.await {
+            // The client went away or spoke something else than HTTP.
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+    }
+}

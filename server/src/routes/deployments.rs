@@ -1,0 +1,131 @@
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::deployments::{Deployment, DeploymentSpec};
+use domain::{Error, Page};
+use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, StatusCode};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::ApiResult;
+use crate::extract::{Caller, Json, Path};
+use crate::openapi::Problems;
+use crate::routes::paths::{InProject, OfDeployment};
+use crate::state::AppState;
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, put, delete))
+}
+
+/// List deployments
+#[utoipa::path(get, path = "/api/v1/projects/{project}/deployments", operation_id = "deployments_list", tag = "deployments",
+    params(InProject), responses((status = 200, body = Page<Deployment>), Problems))]
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<InProject>,
+) -> ApiResult<Json<Page<Deployment>>> {
+    let items = platform::deployments::list(&state.platform, &caller.actor, &path.project).await?;
+    Ok(Json(Page {
+        items,
+        next_cursor: None,
+    }))
+}
+
+/// Get a deployment
+#[utoipa::path(get, path = "/api/v1/projects/{project}/deployments/{deployment}", operation_id = "deployments_get",
+    tag = "deployments", params(OfDeployment),
+    responses((status = 200, body = Deployment, headers(("etag" = String, description = "The revision"))),
+        (status = 304, description = "Unchanged since the revision in If-None-Match"), Problems))]
+async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<OfDeployment>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let deployment = platform::deployments::get(
+        &state.platform,
+        &caller.actor,
+        &path.project,
+        &path.deployment,
+    )
+    .await?;
+    let tag = etag(&deployment);
+    let is_known = headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.1.as_bytes());
+    if is_known {
+        return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
+    }
+    Ok(([tag], Json(deployment)).into_response())
+}
+
+/// Create a deployment
+///
+/// The first version goes live at once. Another version goes live by a rollout; the same version again changes nothing.
+#[utoipa::path(put, path = "/api/v1/projects/{project}/deployments/{deployment}", operation_id = "deployments_put",
+    tag = "deployments",
+    params(OfDeployment, ("if-match" = Option<String>, Header, description = "Only when this is still the revision")),
+    request_body = DeploymentSpec,
+    responses((status = 200, body = Deployment, headers(("etag" = String, description = "The revision"))), Problems))]
+async fn put(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<OfDeployment>,
+    headers: HeaderMap,
+    Json(spec): Json<DeploymentSpec>,
+) -> ApiResult<([(HeaderName, String); 1], Json<Deployment>)> {
+    let revision = if_match(&headers)?;
+    let put = platform::deployments::put(
+        &state.platform,
+        &caller.actor,
+        &path.project,
+        &path.deployment,
+        spec,
+        revision,
+    );
+    let deployment = put.await?;
+    Ok(([etag(&deployment)], Json(deployment)))
+}
+
+/// Delete a deployment
+#[utoipa::path(delete, path = "/api/v1/projects/{project}/deployments/{deployment}", operation_id = "deployments_delete",
+    tag = "deployments", params(OfDeployment), responses((status = 204, description = "Deleted"), Problems))]
+async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<OfDeployment>,
+) -> ApiResult<StatusCode> {
+    platform::deployments::delete(
+        &state.platform,
+        &caller.actor,
+        &path.project,
+        &path.deployment,
+    )
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn etag(deployment: &Deployment) -> (HeaderName, String) {
+    (ETAG, format!("\"{}\"", deployment.revision))
+}
+
+/// The revision that the caller has seen; none asked for without the header, or with `*`.
+fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Error> {
+    let Some(value) = headers.get(IF_MATCH) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let revision = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|revision| revision.parse().ok());
+    revision.map(Some).ok_or_else(|| Error::PreconditionFailed {
+        message: format!("if-match names {text:?}, which is no revision: send the etag of the deployment as it was read"),
+    })
+}

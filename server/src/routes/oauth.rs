@@ -1,0 +1,260 @@
+//! Tokens for programs: OAuth 2.0 client credentials (RFC 6749), with its own error bodies.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use domain::Error;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::ApiError;
+use crate::extract::{Form, Json};
+use crate::state::AppState;
+
+/// Limited by client address.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(token))
+}
+
+pub fn keys() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(jwks))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct TokenRequest {
+    /// `client_credentials`
+    #[serde(default)]
+    grant_type: String,
+    /// The key's public prefix; may come by HTTP Basic instead.
+    #[serde(default)]
+    client_id: Option<String>,
+    /// The key; may come by HTTP Basic instead.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    client_secret: Option<SecretString>,
+    /// Scopes separated by spaces; all of the key's unless told.
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct TokenAnswer {
+    access_token: String,
+    /// `Bearer`
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    scope: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct TokenError {
+    /// `invalid_request`, `invalid_client`, `invalid_scope` or `unsupported_grant_type`.
+    error: &'static str,
+    error_description: String,
+}
+
+/// Get a short-lived token for an API key
+#[utoipa::path(post, path = "/oauth/token", operation_id = "oauth_token", tag = "tokens",
+    request_body(content_type = "application/x-www-form-urlencoded", content = TokenRequest), security(()),
+    responses((status = 200, body = TokenAnswer), (status = 400, body = TokenError), (status = 401, body = TokenError),
+        crate::openapi::Problems))]
+async fn token(State(state): State<AppState>, request: Request) -> Response {
+    use axum::extract::FromRequest as _;
+
+    let basic = match basic(request.headers()) {
+        Ok(basic) => basic,
+        Err(refused) => return refused.into_response(),
+    };
+    let Form(form) = match Form::<TokenRequest>::from_request(request, &state).await {
+        Ok(form) => form,
+        Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return error.into_response();
+        }
+        Err(error) => return Refused::new("invalid_request", error.problem_text()).into_response(),
+    };
+    match issue(&state, form, basic).await {
+        Ok(answer) => no_store((StatusCode::OK, Json(answer)).into_response()),
+        Err(Failed::Refused(refused)) => refused.into_response(),
+        Err(Failed::Error(error)) => ApiError::from(error).into_response(),
+    }
+}
+
+enum Failed {
+    Refused(Refused),
+    Error(Error),
+}
+
+async fn issue(
+    state: &AppState,
+    form: TokenRequest,
+    basic: Option<(String, SecretString)>,
+) -> Result<TokenAnswer, Failed> {
+    let refuse = |error, description: &str| Failed::Refused(Refused::new(error, description));
+    if form.grant_type.is_empty() {
+        return Err(refuse(
+            "invalid_request",
+            "grant_type is missing: send grant_type=client_credentials",
+        ));
+    }
+    if form.grant_type != "client_credentials" {
+        return Err(refuse(
+            "unsupported_grant_type",
+            "only client_credentials is supported",
+        ));
+    }
+    let (id, secret) = match (basic, form.client_id, form.client_secret) {
+        (Some(_), _, Some(_)) => {
+            return Err(refuse(
+                "invalid_request",
+                "send the client's secret once: by Basic or in the form",
+            ));
+        }
+        (Some(basic), _, None) => basic,
+        (None, Some(id), Some(secret)) => (id, secret),
+        _ => {
+            return Err(refuse(
+                "invalid_client",
+                "the client's id and secret are missing",
+            ));
+        }
+    };
+    match platform::api_keys::issue_token(&state.platform, &id, &secret, form.scope.as_deref())
+        .await
+    {
+        Ok(issued) => Ok(TokenAnswer {
+            access_token: issued.token,
+            token_type: "Bearer",
+            expires_in: issued.expires_in,
+            scope: issued
+                .scopes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
+        }),
+        Err(Error::Unauthenticated(reason)) => Err(refuse("invalid_client", &reason)),
+        Err(Error::Invalid(_)) => Err(refuse("invalid_scope", "the key does not have that scope")),
+        Err(error) => Err(Failed::Error(error)),
+    }
+}
+
+/// The client by HTTP Basic: both parts are form-encoded before (RFC 6749, 2.3.1).
+fn basic(headers: &HeaderMap) -> Result<Option<(String, SecretString)>, Refused> {
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let wrong = || {
+        Refused::new(
+            "invalid_client",
+            "the Authorization header is not HTTP Basic with the client's id and secret",
+        )
+    };
+    let (scheme, encoded) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(wrong)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(wrong());
+    }
+    let decoded = BASE64_STANDARD
+        .decode(encoded.trim())
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(wrong)?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(wrong)?;
+    Ok(Some((
+        form_decoded(id),
+        SecretString::from(form_decoded(secret)),
+    )))
+}
+
+fn form_decoded(text: &str) -> String {
+    url::form_urlencoded::parse(text.as_bytes())
+        .next()
+        .map(|(text, _)| text.into_owned())
+        .unwrap_or_default()
+}
+
+struct Refused(TokenError);
+
+impl Refused {
+    fn new(error: &'static str, description: impl Into<String>) -> Self {
+        Self(TokenError {
+            error,
+            error_description: description.into(),
+        })
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let is_client = self.0.error == "invalid_client";
+        let status = if is_client {
+            StatusCode::UNAUTHORIZED
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        let mut response = no_store((status, Json(self.0)).into_response());
+        if is_client {
+            response.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"volary\", charset=\"UTF-8\""),
+            );
+        }
+        response
+    }
+}
+
+fn no_store(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Get the public keys that tokens are signed with
+#[utoipa::path(get, path = "/.well-known/jwks.json", operation_id = "oauth_jwks", tag = "tokens", security(()),
+    responses((status = 200, body = Object, description = "A JSON Web Key Set"), crate::openapi::Problems))]
+async fn jwks(State(state): State<AppState>) -> Response {
+    let mut response = Json(state.platform.auth.jwks()).into_response();
+    response.headers_mut().insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=300"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn basic_credentials_are_form_encoded() {
+        let header = |text: &str| {
+            let value = format!("Basic {}", BASE64_STANDARD.encode(text));
+            HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())])
+        };
+        let (id, secret) = basic(&header("vol_a%2Bb:se%3Acret+x"))
+            .ok()
+            .flatten()
+            .unwrap();
+        assert_eq!(
+            (id.as_str(), secret.expose_secret()),
+            ("vol_a+b", "se:cret x")
+        );
+        assert!(basic(&header("nocolon")).is_err());
+        assert!(basic(&HeaderMap::new()).is_ok_and(|none| none.is_none()));
+        let bearer = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);
+        assert!(basic(&bearer).is_err());
+    }
+}

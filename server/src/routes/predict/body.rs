@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use domain::Error;
+use futures::FutureExt as _;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+
+use crate::error::{ApiError, ApiResult};
+use crate::middleware::body_limit::declared;
+use crate::router::LARGEST_BODY;
+
+/// Longest time for a body to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn check_type(headers: &HeaderMap) -> ApiResult<()> {
+    let media = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = media
+        .split_once(';')
+        .map_or(media, |(essence, _)| essence)
+        .trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = "the body must be JSON: send the header Content-Type: application/json";
+    Err(ApiError::http(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        message,
+    ))
+}
+
+pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> ApiResult<Bytes> {
+    if declared(headers).is_some_and(|length| length > LARGEST_BODY as u64) {
+        return Err(too_large());
+    }
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    loop {
+        // Mostly the body came with the head; a timer is set only when it did not.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => tokio::time::timeout_at(deadline, body.frame())
+                .await
+                .map_err(|_| too_slow())?,
+        };
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_| ApiError::bad_request("the body broke off"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + whole.len() + data.len() > LARGEST_BODY {
+            return Err(too_large());
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            if body.is_end_stream() {
+                return Ok(first);
+            }
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    })
+}
+
+fn too_large() -> ApiError {
+    Error::TooLarge {
+        message: format!("the body is over the limit of {LARGEST_BODY} bytes"),
+    }
+    .into()
+}
+
+fn too_slow() -> ApiError {
+    let message = format!("the body did not arrive within {} s", PATIENCE.as_secs());
+    ApiError::http(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
+}

@@ -1,0 +1,148 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use domain::{Error, Result, Scope, Timestamp, api_keys};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use serving::keys::Key;
+use serving::tokens::Token;
+use sha2::{Digest as _, Sha256};
+
+use crate::state::AppState;
+
+/// A program whose key is in the snapshot and active.
+pub(super) struct Caller {
+    pub(super) key: Arc<Key>,
+    /// The key's, or those of them that its token has.
+    pub(super) scopes: Arc<[Scope]>,
+    pub(super) now: Timestamp,
+}
+
+/// Longest token that is looked at, in bytes.
+const LONGEST_TOKEN: usize = 8 << 10;
+
+impl Caller {
+    /// # Errors
+    /// `RateLimited` for the address, `Unavailable` while the snapshot is too old to be believed, `Unauthenticated`.
+    pub(super) fn of(state: &AppState, parts: &Parts, arrived: Instant) -> Result<Self> {
+        let address = super::client(parts, state).0;
+        let serving = &state.serving;
+        serving
+            .addresses
+            .take(address)
+            .map_err(|retry_after| Error::RateLimited { retry_after })?;
+        let presented = presented(&parts.headers).ok_or_else(|| {
+            Error::Unauthenticated(
+                "this needs an API key: send it as Authorization: Bearer, or as X-API-Key"
+                    .to_owned(),
+            )
+        })?;
+        if !serving.is_current(arrived) {
+            let message =
+                "keys can not be checked, because the database is away: try again in a moment";
+            return Err(Error::Unavailable {
+                message: message.to_owned(),
+                retry_after: 2,
+                source: None,
+            });
+        }
+        let now = state.platform.clock.now();
+        let found = if presented.starts_with("vol_") {
+            by_key(state, presented).map(|key| (Arc::clone(&key.scopes), key))
+        } else {
+            by_token(state, presented, address, now)?
+        };
+        match found.filter(|(_, key)| key.is_active(now)) {
+            Some((scopes, key)) => {
+                key.touch(now, address);
+                Ok(Self { key, scopes, now })
+            }
+            None => {
+                serving
+                    .refusals
+                    .take(address)
+                    .map_err(|retry_after| Error::RateLimited { retry_after })?;
+                Err(Error::Unauthenticated(
+                    "the API key or token is not valid: it may be mistyped, expired or revoked"
+                        .to_owned(),
+                ))
+            }
+        }
+    }
+}
+
+/// An unreadable header counts as an empty secret, so that it is refused instead of passed over.
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    if let Some(authorization) = headers.get(AUTHORIZATION) {
+        let text = authorization.to_str().unwrap_or_default();
+        let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
+        return Some(if scheme.eq_ignore_ascii_case("bearer") {
+            secret.trim()
+        } else {
+            ""
+        });
+    }
+    headers
+        .get("x-api-key")
+        .map(|key| key.to_str().unwrap_or_default().trim())
+}
+
+fn by_key(state: &AppState, presented: &str) -> Option<Arc<Key>> {
+    if !api_keys::is_well_formed(presented) {
+        return None;
+    }
+    let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+    state.serving.snapshot().key(&hash).map(Arc::clone)
+}
+
+/// A signature is checked once; the key behind it is looked up every time, for it may have been revoked.
+fn by_token(
+    state: &AppState,
+    presented: &str,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<Option<(Arc<[Scope]>, Arc<Key>)>> {
+    if presented.is_empty() || presented.len() > LONGEST_TOKEN {
+        return Ok(None);
+    }
+    let serving = &state.serving;
+    let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+    let token = match serving.tokens.get(&hash, now) {
+        Some(token) => token,
+        None => {
+            // A signature takes far longer than anything else here.
+            serving
+                .refusals
+                .take(address)
+                .map_err(|retry_after| Error::RateLimited { retry_after })?;
+            let Some(token) = verify(state, presented, now) else {
+                return Ok(None);
+            };
+            serving.tokens.insert(hash, token.clone(), now);
+            token
+        }
+    };
+    let key = serving.snapshot().key_by_id(token.key).map(Arc::clone);
+    Ok(key.map(|key| (token.scopes, key)))
+}
+
+fn verify(state: &AppState, presented: &str, now: Timestamp) -> Option<Token> {
+    let claims = state.platform.auth.verify(presented, now).ok()?;
+    let key = state
+        .serving
+        .snapshot()
+        .key_by_id(claims.sub)
+        .map(Arc::clone)?;
+    let scopes = claims
+        .scopes
+        .into_iter()
+        .filter(|scope| key.scopes.contains(scope))
+        .collect();
+    Some(Token {
+        key: claims.sub,
+        scopes,
+        expires_at: Timestamp::from_unix_seconds(claims.exp)?,
+    })
+}

@@ -1,0 +1,105 @@
+//! What the handlers share.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use app::context::PredictFn;
+use axum::extract::FromRef;
+use domain::api_keys::RateLimit;
+use leptos::config::LeptosOptions;
+use platform::Platform;
+use serving::Serving;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::middleware::login_limit::LoginLimits;
+use crate::routes::events::EventHub;
+use crate::routes::health::Readiness;
+
+/// What this process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    All,
+    Gateway,
+    Worker,
+}
+
+/// Cheap to clone: one pointer.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+pub struct Shared {
+    pub platform: Platform,
+    /// The snapshot that predictions are answered from.
+    pub serving: Arc<Serving>,
+    pub config: Config,
+    pub role: Role,
+    /// The address that is listened on.
+    pub bound: SocketAddr,
+    /// The address in links: the public URL, or the one listened on. No slash at its end.
+    pub base_url: String,
+    pub leptos: LeptosOptions,
+    pub events: EventHub,
+    pub readiness: Readiness,
+    pub login_limits: LoginLimits,
+    /// Everything spawned, so that shutdown can wait for it.
+    pub tasks: TaskTracker,
+    /// Fires when the process is asked to stop.
+    pub shutdown: CancellationToken,
+}
+
+impl AppState {
+    pub fn new(
+        platform: Platform,
+        config: Config,
+        role: Role,
+        bound: SocketAddr,
+        shutdown: CancellationToken,
+    ) -> Self {
+        // What is counted before the recorder is there is lost.
+        crate::routes::health::recorder();
+        let leptos = crate::pages::options(&config.http, bound);
+        Self(Arc::new(Shared {
+            serving: Arc::new(Serving::new(serving::Options {
+                log_share: config.predictions.prediction_log_sample,
+                address_limit: RateLimit {
+                    requests: config.http.ip_rate_limit,
+                    per_seconds: 10,
+                },
+                ..serving::Options::default()
+            })),
+            base_url: config.http.base_url(bound),
+            leptos,
+            events: EventHub::default(),
+            readiness: Readiness::default(),
+            login_limits: LoginLimits::default(),
+            tasks: TaskTracker::new(),
+            platform,
+            config,
+            role,
+            bound,
+            shutdown,
+        }))
+    }
+
+    /// How pages predict: the same path as the HTTP endpoint, without the HTTP.
+    pub fn predict_fn(&self) -> PredictFn {
+        crate::routes::predict::for_pages(self)
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}

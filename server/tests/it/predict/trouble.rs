@@ -1,0 +1,81 @@
+use domain::deployments::DeploymentState;
+use platform::deployments;
+use serde_json::json;
+use testkit::until;
+
+use crate::harness::{name, problem};
+use crate::served::{SYSTEM, Served, header, signature, status};
+
+#[tokio::test]
+async fn predictions_go_on_while_postgres_is_away() {
+    let served = Served::start().await;
+    assert_eq!(status(served.ask()).await, 200);
+    served.app.platform.database.set_reachable(false).await;
+    for _ in 0..50 {
+        assert_eq!(status(served.ask()).await, 200);
+    }
+    served.app.platform.database.set_reachable(true).await;
+    // What was counted meanwhile is stored once it is back.
+    let found = until("the counts", async || {
+        let range = platform::metrics::Range::default();
+        let found = platform::metrics::deployment(
+            &served.app.platform,
+            &SYSTEM,
+            &served.project,
+            &served.price,
+            range,
+        )
+        .await
+        .ok()?;
+        found
+            .versions
+            .first()
+            .filter(|series| series.requests == 51)
+            .cloned()
+    })
+    .await;
+    assert_eq!((found.version, found.errors), (1, 0));
+    assert!(found.p99.unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn a_deployment_whose_artifact_is_damaged_is_degraded_and_says_so() {
+    let served = Served::start().await;
+    let (platform, project) = (&served.app.platform, &served.project);
+    platform
+        .version(project, &name("broken"), b"not an artifact", &signature())
+        .await;
+    let spec = domain::deployments::DeploymentSpec {
+        model: name("broken"),
+        version: 1,
+    };
+    let broken = deployments::put(platform, &SYSTEM, project, &name("broken"), spec, None)
+        .await
+        .unwrap();
+    assert_eq!(broken.state, DeploymentState::Degraded);
+    assert!(broken.reason.contains("artifact"), "{}", broken.reason);
+    for path in ["/predict/broken", "/predict/broken/1"] {
+        let answer = served.to(path, json!({"rooms": 3})).send().await.unwrap();
+        assert!(header(&answer, "retry-after").parse::<u64>().unwrap() >= 1);
+        problem(answer, 503).await;
+    }
+    let ready = deployments::get(platform, &SYSTEM, project, &served.price)
+        .await
+        .unwrap();
+    assert_eq!(ready.state, DeploymentState::Ready, "{}", ready.reason);
+}
+
+#[tokio::test]
+async fn a_model_that_fails_without_a_stand_in_is_told() {
+    let served = Served::start().await;
+    let failed = problem(
+        served
+            .to("/predict/price/3", json!({"rooms": 3}))
+            .send()
+            .await
+            .unwrap(),
+        500,
+    )
+    .await;
+    assert_eq!(failed["error_code"], "model_failed");
+}
