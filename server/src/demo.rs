@@ -33,7 +33,7 @@ const TARGET: &str = "median_house_value";
 /// What the second version adds. It has gaps, so the second version takes rows without it, as the first one needs them.
 const ADDED: &str = "total_bedrooms";
 /// Longest wait for a job.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(250);
 
 /// The demo's things, by their names.

@@ -24,7 +24,7 @@ const OWN_PROGRAM: &str = "/proc/self/exe";
 /// The profile of a table with very many columns, in bytes.
 const LONGEST_MESSAGE: usize = 64 << 20;
 /// How long a result that can not be written is kept, while the database is away.
-const KEEP_RESULT: Duration = Duration::from_secs(600);
+const KEEP_RESULT: Duration = Duration::from_mins(10);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Works on jobs, `concurrency` at a time, until `shutdown`; jobs at hand are given back at once, and their child processes

@@ -152,5 +152,5 @@ async fn every<W, T, Fw, Ft>(
 
 /// For loops that nothing wakes.
 async fn never() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -30,7 +30,7 @@ use account::Account;
 /// The superuser of the private Postgres; no other role is made.
 const USER: &str = "volary";
 /// Longest start, stop or initialisation.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 /// How long a dead server's last children may hold its memory.
 const LINGER: Duration = Duration::from_secs(10);
 const SETTINGS: &str = "volary.conf";

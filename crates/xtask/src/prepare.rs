@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Write nothing: fail when `.sqlx/` is not what it would be
     #[arg(long, conflicts_with = "keep")]
     check: bool,
-    /// Write nothing: leave a freshly migrated database running and print its `DATABASE_URL`
+    /// Write nothing: leave a freshly migrated database running and print what makes cargo use it
     #[arg(long)]
     keep: bool,
 }
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     if args.keep {
         let server = ScratchPostgres::keep(Path::new("/tmp/volary-pg"))?;
         server.migrate(DATABASE, &workspace.root.join("migrations"))?;
-        println!("DATABASE_URL='{}'", server.url(DATABASE));
+        println!("SQLX_OFFLINE=false DATABASE_URL='{}'", server.url(DATABASE));
         return Ok(());
     }
     if args.check {

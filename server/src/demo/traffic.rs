@@ -15,7 +15,7 @@ use crate::config::http::reachable;
 use crate::state::AppState;
 
 const PAUSE: Duration = Duration::from_millis(500);
-const DURATION: Duration = Duration::from_secs(30 * 60);
+const DURATION: Duration = Duration::from_mins(30);
 const ANSWER: Duration = Duration::from_secs(5);
 /// Every so many-th row is sent: the whole table would take 30 MB as JSON.
 const STRIDE: usize = 23;

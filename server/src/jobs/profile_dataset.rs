@@ -17,7 +17,7 @@ const LIMITS: ChildLimits = ChildLimits {
     cpu_seconds: TIME.as_secs() as u32,
 };
 /// The largest file takes a few minutes.
-const TIME: Duration = Duration::from_secs(1800);
+const TIME: Duration = Duration::from_mins(30);
 
 pub(super) struct ProfileDataset {
     platform: Platform,
@@ -61,7 +61,7 @@ impl ProfileDataset {
                 Some(ChildMessage::Profile(profile)) => result = Some(Ok(profile)),
                 Some(ChildMessage::Unreadable(error)) => result = Some(Err(error.to_string())),
                 Some(ChildMessage::Failed(error)) => {
-                    result = Some(Err(format!("{}. {}", error.message, error.fix)))
+                    result = Some(Err(format!("{}. {}", error.message, error.fix)));
                 }
                 _ => {}
             }

@@ -93,7 +93,7 @@ impl TrainModel {
         };
         match &outcome {
             Outcome::Failed(error) => {
-                report.log(LogLevel::Error, format!("{}. {}", error.message, error.fix))
+                report.log(LogLevel::Error, format!("{}. {}", error.message, error.fix));
             }
             Outcome::Cancelled => report.log(LogLevel::Warn, "cancelled".to_owned()),
             Outcome::Succeeded(_) => {}

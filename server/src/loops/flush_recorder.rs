@@ -61,7 +61,7 @@ pub fn publish(state: &AppState) {
         .serving
         .recorder
         .collect(state.platform.clock.now(), |subject, counts| {
-            count(subject, counts)
+            count(subject, counts);
         });
 }
 

@@ -69,7 +69,9 @@ fn comes_from(state: &AppState, request: &Request) -> Origin {
 }
 
 fn judge(headers: &HeaderMap, authority: Option<&str>, public: Option<&str>) -> Origin {
-    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    let site = headers
+        .get("sec-fetch-site")
+        .map(http::HeaderValue::as_bytes);
     let site_is_here = match site {
         Some(b"same-origin" | b"none") => Some(true),
         Some(_) => Some(false),

@@ -27,7 +27,7 @@ const ACCOUNT: (Duration, NonZeroU32) = (Duration::from_secs(12), NonZeroU32::ne
 /// Password tries of one address over all accounts: sixty at once, then one a second.
 const ADDRESS: (Duration, NonZeroU32) = (Duration::from_secs(1), NonZeroU32::new(60).unwrap());
 /// How often clients that have been quiet are forgotten.
-const FORGET: Duration = Duration::from_secs(60);
+const FORGET: Duration = Duration::from_mins(1);
 
 type Config<K> = Arc<GovernorConfig<K, NoOpMiddleware>>;
 pub type Layer<K> = GovernorLayer<K, NoOpMiddleware, Body>;

@@ -302,7 +302,7 @@ async fn load(state: &AppState, version: &Arc<Version>) -> Result<()> {
         let artifact = state.platform.blobs.read(&version.sha256).await;
         let version = Arc::clone(version);
         let loaded = tokio::task::spawn_blocking(move || {
-            version.load(artifact.as_deref().map_err(ToString::to_string))
+            version.load(artifact.as_deref().map_err(ToString::to_string));
         });
         loaded.await.map_err(Error::internal)?;
     }

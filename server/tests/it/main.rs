@@ -1,5 +1,16 @@
 //! The server as its clients see it: the real router on a real port, over a Postgres database of each test's own.
 
+#![allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "what a test stands on has to be there, and it reads best as it is told"
+)]
+
 mod access;
 mod auth;
 mod datasets;
