@@ -20,7 +20,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 const COALESCE: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: u32 = 30;
 /// A page that nobody looks at for so long lets go of its connection.
-const HIDDEN_FOR: Duration = Duration::from_secs(5 * 60);
+const HIDDEN_FOR: Duration = Duration::from_mins(5);
 const KINDS: [&str; 5] = ["changed", "progress", "log", "metrics", "reset"];
 
 #[derive(Clone)]
@@ -100,7 +100,7 @@ pub(super) fn subscribe(topics: Vec<Topic>, listener: Listener) -> u32 {
 
 pub(super) fn unsubscribe(id: u32) {
     hub(|hub| {
-        hub.subscriptions
+        hub.subscriptions;
             .retain(|subscription| subscription.id != id)
     });
     renew_after(SETTLE);
@@ -273,7 +273,7 @@ fn visibility_changed() {
         .is_some_and(|document| document.hidden());
     if is_hidden {
         let pause = || {
-            hub(|hub| {
+            hub(|hub| {;
                 hub.disconnect();
                 hub.set_state(LiveState::Idle);
             })
