@@ -122,13 +122,13 @@ pub fn redirect_page(path: &str) {
         let path = path.to_owned();
         let navigate = use_navigate();
         Effect::new(move |_| {
-            navigate(;
+            navigate(
                 &path,
                 NavigateOptions {
                     replace: true,
                     ..NavigateOptions::default()
                 },
-            )
+            );
         });
     }
 }

@@ -100,8 +100,8 @@ pub(super) fn subscribe(topics: Vec<Topic>, listener: Listener) -> u32 {
 
 pub(super) fn unsubscribe(id: u32) {
     hub(|hub| {
-        hub.subscriptions;
-            .retain(|subscription| subscription.id != id)
+        hub.subscriptions
+            .retain(|subscription| subscription.id != id);
     });
     renew_after(SETTLE);
 }
@@ -273,10 +273,10 @@ fn visibility_changed() {
         .is_some_and(|document| document.hidden());
     if is_hidden {
         let pause = || {
-            hub(|hub| {;
+            hub(|hub| {
                 hub.disconnect();
                 hub.set_state(LiveState::Idle);
-            })
+            });
         };
         let handle = set_timeout_with_handle(pause, HIDDEN_FOR).ok();
         hub(|hub| hub.hidden = handle);
