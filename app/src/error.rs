@@ -139,19 +139,7 @@ mod from_domain {
             if let Error::Internal(source) = &error {
                 tracing::error!(%request_id, error = %source, source = ?source.source(), "internal error");
             }
-            let status = match &error {
-                Error::NotFound { .. } => 404,
-                Error::Invalid(_) => 422,
-                Error::Conflict { .. } => 409,
-                Error::PreconditionFailed { .. } => 412,
-                Error::Unauthenticated(_) => 401,
-                Error::Forbidden(_) => 403,
-                Error::TooLarge { .. } => 413,
-                Error::RateLimited { .. } => 429,
-                Error::InsufficientStorage(_) => 507,
-                Error::Unavailable { .. } => 503,
-                Error::ModelFailed(_) | Error::Internal(_) => 500,
-            };
+            let status = error.status();
             respond_with(status);
             let mut app_error = Self::new(
                 status,
@@ -160,12 +148,9 @@ mod from_domain {
                 timestamp,
                 request_id,
             );
-            match error {
-                Error::Invalid(errors) => app_error.0.errors = errors,
-                Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. } => {
-                    app_error.0.retry_after = Some(retry_after);
-                }
-                _ => {}
+            app_error.0.retry_after = error.retry_after();
+            if let Error::Invalid(errors) = error {
+                app_error.0.errors = errors;
             }
             app_error
         }

@@ -41,7 +41,9 @@ impl ApiError {
 
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Domain(error) => status(error),
+            Self::Domain(error) => {
+                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
             Self::Http { status, .. } => *status,
         }
     }
@@ -55,9 +57,7 @@ impl ApiError {
 
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Domain(
-                Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. },
-            ) => Some((*retry_after).max(1)),
+            Self::Domain(error) => error.retry_after(),
             Self::Http {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 ..
@@ -124,22 +124,6 @@ impl std::fmt::Display for ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self::Domain(error)
-    }
-}
-
-fn status(error: &Error) -> StatusCode {
-    match error {
-        Error::NotFound { .. } => StatusCode::NOT_FOUND,
-        Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Conflict { .. } => StatusCode::CONFLICT,
-        Error::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-        Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
-        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Error::ModelFailed(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

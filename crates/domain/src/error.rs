@@ -148,6 +148,35 @@ impl Error {
             Self::Internal(_) => "internal",
         }
     }
+
+    /// The status of a problem document about this error.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Unauthenticated(_) => 401,
+            Self::Forbidden(_) => 403,
+            Self::NotFound { .. } => 404,
+            Self::Conflict { .. } => 409,
+            Self::PreconditionFailed { .. } => 412,
+            Self::TooLarge { .. } => 413,
+            Self::Invalid(_) => 422,
+            Self::RateLimited { .. } => 429,
+            Self::ModelFailed(_) | Self::Internal(_) => 500,
+            Self::Unavailable { .. } => 503,
+            Self::InsufficientStorage(_) => 507,
+        }
+    }
+
+    /// Whole seconds after which another try may succeed.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
+                Some((*retry_after).max(1))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn message(errors: &[FieldError]) -> String {
