@@ -122,6 +122,32 @@ pub fn chosen_file(input: &leptos::web_sys::HtmlInputElement) -> Option<(String,
     }
 }
 
+/// What a form sends, form-encoded, with the button that sent it.
+#[must_use]
+pub fn form_arguments(event: &leptos::ev::SubmitEvent) -> Option<String> {
+    #[cfg(feature = "hydrate")]
+    {
+        use leptos::web_sys;
+        use wasm_bindgen::JsCast as _;
+
+        let form: web_sys::HtmlFormElement = event.target()?.dyn_into().ok()?;
+        let data = web_sys::FormData::new_with_form(&form).ok()?;
+        if let Some(button) = event.submitter()
+            && let Some(name) = button.get_attribute("name")
+        {
+            let value = button.get_attribute("value").unwrap_or_default();
+            data.append_with_str(&name, &value).ok()?;
+        }
+        let arguments = web_sys::UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+        Some(arguments.to_string().into())
+    }
+    #[cfg(not(feature = "hydrate"))]
+    {
+        let _ = event;
+        None
+    }
+}
+
 /// Puts dropped files into a file input.
 pub fn take_dropped(input: &leptos::web_sys::HtmlInputElement, event: &leptos::ev::DragEvent) {
     #[cfg(feature = "hydrate")]

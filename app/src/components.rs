@@ -21,6 +21,7 @@ pub mod not_found;
 pub mod numbers;
 pub mod page_header;
 pub mod pagination;
+pub mod query_form;
 pub mod refreshed;
 pub mod secret;
 pub mod sparkline;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use serde::{Deserialize, Serialize};
 
-use crate::error::AppError;
+use crate::calls::Reading;
 use crate::server_fns::session::Session;
 use crate::theme::Theme;
 
@@ -83,7 +83,7 @@ pub(crate) struct CurrentProject(pub(crate) Memo<Name>);
 
 /// The signed-in person and his projects; provided by the project's layout.
 #[derive(Clone, Copy)]
-pub(crate) struct CurrentSession(pub(crate) Resource<Result<Session, AppError>>);
+pub(crate) struct CurrentSession(pub(crate) Reading<Session>);
 
 /// What the reader may do in the project of the URL. Call the function inside of a view of
 /// [`crate::components::loaded`], where waiting for it is allowed.

@@ -17,12 +17,14 @@
 
 mod assets;
 pub mod browser;
+pub mod calls;
 pub mod components;
 pub mod context;
 pub mod error;
 pub mod live;
 pub mod pages;
 pub mod routes;
+pub mod row;
 pub mod server_fns;
 pub mod theme;
 

@@ -62,7 +62,7 @@ impl ApiError {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 ..
             } => Some(2),
-            _ => None,
+            Self::Http { .. } => None,
         }
     }
 

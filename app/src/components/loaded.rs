@@ -1,44 +1,42 @@
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 
 use super::error_panel::ErrorPanel;
+use crate::calls::Reading;
 use crate::error::{AppError, set_status};
 
-/// Shows what a resource holds: a quiet placeholder before the first answer, the old content while a newer one is on its
+/// Shows what is read: a quiet placeholder before the first answer, the old content while a newer one is on its
 /// way, an error panel when it failed.
 ///
 /// `view` runs again with every answer; signals that must outlive a refresh are made outside of it.
 pub fn loaded<T>(
-    resource: Resource<Result<T, AppError>>,
+    reading: Reading<T>,
     view: impl Fn(T) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
 {
-    show(resource, view, false)
+    show(reading.view(view), false)
 }
 
-/// As [`loaded`], for the one resource that the page is about: its error is the page's status.
+/// As [`loaded`], for the one reading that the page is about: its error is the page's status.
 pub fn loaded_page<T>(
-    resource: Resource<Result<T, AppError>>,
+    reading: Reading<T>,
     view: impl Fn(T) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
 {
-    show(resource, view, true)
+    show(reading.view(view), true)
 }
 
-fn show<T>(
-    resource: Resource<Result<T, AppError>>,
-    view: impl Fn(T) -> AnyView + Send + Sync + 'static,
+fn show(
+    reading: impl Fn() -> Option<Result<AnyView, AppError>> + Send + Sync + 'static,
     is_page: bool,
-) -> AnyView
-where
-    T: Clone + Send + Sync + 'static,
-{
+) -> AnyView {
     let content = move || {
-        resource.get().map(|result| match result {
-            Ok(value) => view(value),
+        reading().map(|result| match result {
+            Ok(view) => view,
             Err(error) => {
                 if is_page {
                     set_status(error.status());

@@ -1,7 +1,9 @@
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 
 use super::error_panel::{ErrorPanel, ErrorPanelProps};
 use super::loaded::transition;
+use crate::calls::Reading;
 use crate::error::{AppError, set_status};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -14,37 +16,37 @@ enum State {
 /// As [`super::loaded::loaded_page`], for what changes while it is looked at: `view` runs once and gets a signal, so an
 /// update changes the figures in place. Open tables, entered text and focus stay as they are.
 pub fn refreshed_page<T>(
-    resource: Resource<Result<T, AppError>>,
+    reading: Reading<T>,
     view: impl Fn(Signal<T>) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + PartialEq + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
-    refreshed(resource, view, true)
+    refreshed(reading, view, true)
 }
 
 /// As [`refreshed_page`], for a part of a page: its error is not the page's.
 pub fn refreshed_part<T>(
-    resource: Resource<Result<T, AppError>>,
+    reading: Reading<T>,
     view: impl Fn(Signal<T>) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + PartialEq + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
-    refreshed(resource, view, false)
+    refreshed(reading, view, false)
 }
 
 fn refreshed<T>(
-    resource: Resource<Result<T, AppError>>,
+    reading: Reading<T>,
     view: impl Fn(Signal<T>) -> AnyView + Send + Sync + 'static,
     is_page: bool,
 ) -> AnyView
 where
-    T: Clone + PartialEq + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
     let view = StoredValue::new(view);
     let content = move || {
-        let answer = Memo::new(move |_| resource.get());
+        let answer = Memo::new(move |_| reading.get());
         let state = Memo::new(move |_| {
             answer.with(|answer| match answer {
                 None => State::Waiting,

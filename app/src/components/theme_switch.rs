@@ -2,6 +2,7 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use crate::browser;
+use crate::calls::{Change, ChangeForm};
 use crate::context::ThemeChoice;
 use crate::server_fns::session::SetTheme;
 use crate::theme::Theme;
@@ -9,15 +10,15 @@ use crate::theme::Theme;
 /// Three ways to look at it; kept in a cookie, so that the next page is painted right at once.
 #[component]
 pub fn ThemeSwitch() -> impl IntoView {
-    let action = ServerAction::<SetTheme>::new();
+    let action = Change::<SetTheme>::new();
     let ThemeChoice(chosen) = expect_context();
     view! {
-        <ActionForm action>
+        <ChangeForm change=action>
             <fieldset class="theme-switch">
                 <legend class="visually-hidden">"Theme"</legend>
                 {Theme::ALL.into_iter().map(|theme| view! { <ThemeButton theme chosen/> }).collect_view()}
             </fieldset>
-        </ActionForm>
+        </ChangeForm>
     }
     .into_any()
 }

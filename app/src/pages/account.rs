@@ -2,6 +2,7 @@ use domain::projects::Project;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
+use crate::calls::{Change, ChangeForm, read};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Banner;
 use crate::components::card::Card;
@@ -10,17 +11,17 @@ use crate::components::field::{PasswordField, TextField};
 use crate::components::gate::Refusal;
 use crate::components::loaded::loaded_page;
 use crate::components::page_header::PageHeader;
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::components::table::Facts;
 use crate::components::theme_switch::ThemeSwitch;
 use crate::components::time::Time;
 use crate::context::use_query;
-use crate::server_fns::session::{CreateProject, get_session};
+use crate::server_fns::session::{CreateProject, GetSession};
 
 /// The signed-in person: who he is, his password, his projects.
 #[component]
 pub fn AccountPage() -> impl IntoView {
-    let session = Resource::new(|| (), |()| get_session());
+    let session = read(|| GetSession {});
     view! {
         <PageHeader title="Account" lead="Who you are on this server, and how you look at it."/>
         {loaded_page(session, |session| {
@@ -67,7 +68,7 @@ fn PasswordCard(email: String) -> impl IntoView {
 
 #[component]
 fn ProjectsCard(projects: Vec<Project>) -> impl IntoView {
-    let create = ServerAction::<CreateProject>::new();
+    let create = Change::<CreateProject>::new();
     let rows = projects
         .into_iter()
         .map(|project| {
@@ -82,13 +83,13 @@ fn ProjectsCard(projects: Vec<Project>) -> impl IntoView {
     view! {
         <Card title="Projects" hint="A project holds its own datasets, models, deployments, keys and members.">
             <ul class="stack-tight">{rows}</ul>
-            <ActionForm action=create>
+            <ChangeForm change=create>
                 <div class="stack">
-                    <TextField name="name" id="project-name" label="New project" placeholder="pricing" maxlength="63" error=field_failure(create, "/name")/>
-                    <FormError error=failure(create)/>
+                    <TextField name="name" id="project-name" label="New project" placeholder="pricing" maxlength="63" error=create.field_failure("/name")/>
+                    <FormError error=create.failure()/>
                     <div class="form-actions"><Submit label="Create the project" class="button" pending=create.pending()/></div>
                 </div>
-            </ActionForm>
+            </ChangeForm>
         </Card>
     }
     .into_any()

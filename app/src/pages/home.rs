@@ -1,10 +1,11 @@
 use leptos::prelude::*;
 
+use crate::calls::read;
 use crate::components::empty_state::EmptyState;
 use crate::components::icon::Glyph;
 use crate::components::loaded::loaded_page;
 use crate::context::{redirect_page, require_sign_in};
-use crate::server_fns::session::get_session;
+use crate::server_fns::session::GetSession;
 
 /// `/`: leads to the first project.
 #[component]
@@ -12,7 +13,7 @@ pub fn HomePage() -> impl IntoView {
     if !require_sign_in() {
         return ().into_any();
     }
-    let session = Resource::new(|| (), |()| get_session());
+    let session = read(|| GetSession {});
     view! {
         <main class="gate">
             {loaded_page(session, |session| match session.projects.first() {

@@ -1,6 +1,7 @@
 use domain::members::InvitationPreview;
 use leptos::prelude::*;
 
+use crate::calls::read;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::field::{PasswordField, TextField};
@@ -8,13 +9,15 @@ use crate::components::gate::{Gate, Refusal};
 use crate::components::loaded::loaded_page;
 use crate::components::submit::Submit;
 use crate::context::{use_query, use_site};
-use crate::server_fns::members::preview_invitation;
+use crate::server_fns::members::PreviewInvitation;
 
 /// Accepts an invitation: the link carries its secret.
 #[component]
 pub fn InvitePage() -> impl IntoView {
     let token = use_query("token");
-    let invitation = Resource::new(move || token.get().unwrap_or_default(), preview_invitation);
+    let invitation = read(move || PreviewInvitation {
+        token: token.get().unwrap_or_default(),
+    });
     view! {
         <Gate title="You are invited" lead="Join a project on this Volary server.">
             {loaded_page(invitation, move |invitation| {

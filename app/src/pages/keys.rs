@@ -7,6 +7,7 @@ use domain::api_keys::{ApiKey, CreatedApiKey};
 use domain::{Name, Permission, Scope};
 use leptos::prelude::*;
 
+use crate::calls::{Change, read, read_when};
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::dialog::DialogButton;
@@ -15,11 +16,11 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::loaded::loaded_page;
 use crate::components::page_header::PageHeader;
 use crate::components::secret::SecretReveal;
-use crate::components::submit::{announce, successes};
+use crate::components::submit::announce;
 use crate::components::table::TableFrame;
 use crate::context::{use_permission, use_project, use_site};
 use crate::server_fns::api_keys::{
-    CreateApiKey, RevokeApiKey, RotateApiKey, api_key_just_made, list_api_keys,
+    ApiKeyJustMade, CreateApiKey, ListApiKeys, RevokeApiKey, RotateApiKey,
 };
 
 use create::{CREATE, CreateDialog};
@@ -28,33 +29,28 @@ use row::KeyRow;
 /// What the rows of the table need.
 #[derive(Clone, Copy)]
 struct KeyActions {
-    rotate: ServerAction<RotateApiKey>,
-    revoke: ServerAction<RevokeApiKey>,
+    rotate: Change<RotateApiKey>,
+    revoke: Change<RevokeApiKey>,
 }
 
 #[component]
 pub fn KeysPage() -> impl IntoView {
     let project = use_project();
-    let create = ServerAction::<CreateApiKey>::new();
+    let create = Change::<CreateApiKey>::new();
     let actions = KeyActions {
-        rotate: ServerAction::new(),
-        revoke: ServerAction::new(),
+        rotate: Change::new(),
+        revoke: Change::new(),
     };
     let changes = (
-        successes(create),
-        successes(actions.rotate),
-        successes(actions.revoke),
+        create.successes(),
+        actions.rotate.successes(),
+        actions.revoke.successes(),
     );
-    let keys = Resource::new(
-        move || {
-            (
-                project.get(),
-                changes.0.get(),
-                changes.1.get(),
-                changes.2.get(),
-            )
+    let keys = read_when(
+        move || changes.0.get() + changes.1.get() + changes.2.get(),
+        move || ListApiKeys {
+            project: project.get(),
         },
-        |(project, ..)| list_api_keys(project),
     );
     announce(actions.rotate, "The key is rotated");
     announce(actions.revoke, "The key is revoked");
@@ -74,8 +70,8 @@ pub fn KeysPage() -> impl IntoView {
 
 /// The key that was just made, until the reader has put it away.
 #[component]
-fn Made(create: ServerAction<CreateApiKey>, actions: KeyActions) -> impl IntoView {
-    let before = Resource::new(|| (), |()| api_key_just_made());
+fn Made(create: Change<CreateApiKey>, actions: KeyActions) -> impl IntoView {
+    let before = read(|| ApiKeyJustMade {});
     let made = RwSignal::new(None::<CreatedApiKey>);
     let rotate = actions.rotate;
     Effect::new(move |_| {
@@ -166,11 +162,8 @@ fn content(
         }
         .into_any();
     }
-    // Keyed by all that is shown: an open dialog stays with its row when rows come and go.
     let rows = view! {
-        <For each=move || keys.clone() key=|key| format!("{key:?}") let:key>
-            <KeyRow key actions may_administer/>
-        </For>
+        {keys.into_iter().map(|key| view! { <KeyRow key actions may_administer/> }).collect_view()}
     };
     view! {
         <Card flush=true>

@@ -4,6 +4,7 @@ use domain::ledger::{LedgerEntry, LedgerPage as Entries, LiveAt};
 use leptos::prelude::*;
 use serde_json::Value;
 
+use crate::calls::read;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Badge;
 use crate::components::card::Card;
@@ -17,7 +18,7 @@ use crate::components::pagination::Pagination;
 use crate::components::table::TableFrame;
 use crate::components::time::ExactTime;
 use crate::context::{use_project, use_query};
-use crate::server_fns::ledger::list_ledger;
+use crate::server_fns::ledger::ListLedger;
 
 #[component]
 pub fn LedgerPage() -> impl IntoView {
@@ -28,10 +29,12 @@ pub fn LedgerPage() -> impl IntoView {
         use_query("cursor"),
     );
     let query = Memo::new(move |_| query_text(deployment.get(), at.get()));
-    let entries = Resource::new(
-        move || (project.get(), deployment.get(), at.get(), cursor.get()),
-        |(project, deployment, at, cursor)| list_ledger(project, deployment, at, cursor),
-    );
+    let entries = read(move || ListLedger {
+        project: project.get(),
+        deployment: deployment.get(),
+        at: at.get(),
+        cursor: cursor.get(),
+    });
     view! {
         <PageHeader title="Ledger" lead="Every change of what is live and of who may do what. Rows are only ever added."/>
         <Filters deployment=deployment at=at/>

@@ -1,10 +1,11 @@
 use leptos::prelude::*;
 
+use crate::calls::read;
 use crate::components::field::{PasswordField, TextField};
 use crate::components::gate::{Gate, Refusal};
 use crate::components::submit::Submit;
 use crate::context::{redirect_page, use_query, use_site};
-use crate::server_fns::session::needs_setup;
+use crate::server_fns::session::NeedsSetup;
 
 #[component]
 pub fn LoginPage() -> impl IntoView {
@@ -17,7 +18,7 @@ pub fn LoginPage() -> impl IntoView {
     if use_site().signed_in {
         redirect_page(&next.get_untracked());
     }
-    let needs_setup = Resource::new(|| (), |()| needs_setup());
+    let needs_setup = read(|| NeedsSetup {});
     view! {
         <Gate title="Sign in" lead="Models, versions and canaries of your team.">
             <Suspense>

@@ -7,6 +7,7 @@ use domain::members::{Invitation, Member, Membership};
 use domain::{Permission, Role};
 use leptos::prelude::*;
 
+use crate::calls::{Change, ChangeForm, read_when};
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Badge;
 use crate::components::card::Card;
@@ -15,12 +16,12 @@ use crate::components::error_panel::FormError;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::loaded::loaded_page;
 use crate::components::page_header::PageHeader;
-use crate::components::submit::{Submit, announce, failure, successes};
+use crate::components::submit::{Submit, announce};
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::context::{use_permission, use_project};
 use crate::server_fns::members::{
-    InviteMember, RemoveMember, SetMemberRole, WithdrawInvitation, list_members,
+    InviteMember, ListMembers, RemoveMember, SetMemberRole, WithdrawInvitation,
 };
 
 use invite::{INVITE, InviteDialog, Invited};
@@ -28,37 +29,31 @@ use row::MemberRow;
 
 #[derive(Clone, Copy)]
 struct MemberActions {
-    set_role: ServerAction<SetMemberRole>,
-    remove: ServerAction<RemoveMember>,
-    withdraw: ServerAction<WithdrawInvitation>,
+    set_role: Change<SetMemberRole>,
+    remove: Change<RemoveMember>,
+    withdraw: Change<WithdrawInvitation>,
 }
 
 #[component]
 pub fn MembersPage() -> impl IntoView {
     let project = use_project();
-    let invite = ServerAction::<InviteMember>::new();
+    let invite = Change::<InviteMember>::new();
     let actions = MemberActions {
-        set_role: ServerAction::new(),
-        remove: ServerAction::new(),
-        withdraw: ServerAction::new(),
+        set_role: Change::new(),
+        remove: Change::new(),
+        withdraw: Change::new(),
     };
     let changes = (
-        successes(invite),
-        successes(actions.set_role),
-        successes(actions.remove),
-        successes(actions.withdraw),
+        invite.successes(),
+        actions.set_role.successes(),
+        actions.remove.successes(),
+        actions.withdraw.successes(),
     );
-    let members = Resource::new(
-        move || {
-            (
-                project.get(),
-                changes.0.get(),
-                changes.1.get(),
-                changes.2.get(),
-                changes.3.get(),
-            )
+    let members = read_when(
+        move || changes.0.get() + changes.1.get() + changes.2.get() + changes.3.get(),
+        move || ListMembers {
+            project: project.get(),
         },
-        |(project, ..)| list_members(project),
     );
     announce(invite, "The link is made");
     announce(actions.set_role, "The role is changed");
@@ -70,9 +65,9 @@ pub fn MembersPage() -> impl IntoView {
             <DialogButton id=INVITE class="button primary"><Icon glyph=Glyph::Plus/>"Invite"</DialogButton>
         </PageHeader>
         <Invited invite/>
-        <FormError error=failure(actions.set_role)/>
-        <FormError error=failure(actions.remove)/>
-        <FormError error=failure(actions.withdraw)/>
+        <FormError error=actions.set_role.failure()/>
+        <FormError error=actions.remove.failure()/>
+        <FormError error=actions.withdraw.failure()/>
         {loaded_page(members, move |membership| content(membership, actions, may_administer()))}
         <InviteDialog invite/>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/members", project.get()))/>
@@ -99,11 +94,8 @@ fn MemberTable(
     actions: MemberActions,
     may_administer: bool,
 ) -> impl IntoView {
-    // Keyed by all that is shown: an open dialog stays with its row when rows come and go.
     let rows = view! {
-        <For each=move || members.clone() key=|member| format!("{member:?}") let:member>
-            <MemberRow member actions may_administer/>
-        </For>
+        {members.into_iter().map(|member| view! { <MemberRow member actions may_administer/> }).collect_view()}
     };
     view! {
         <Card flush=true>
@@ -176,11 +168,11 @@ fn InvitationTable(
 fn WithdrawForm(id: String, actions: MemberActions) -> impl IntoView {
     let project = use_project();
     view! {
-        <ActionForm action=actions.withdraw>
+        <ChangeForm change=actions.withdraw>
             <input type="hidden" name="project" value=move || project.get().to_string()/>
             <input type="hidden" name="id" value=id/>
             <Submit label="Withdraw" class="button small"/>
-        </ActionForm>
+        </ChangeForm>
     }
     .into_any()
 }

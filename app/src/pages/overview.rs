@@ -9,6 +9,7 @@ use domain::overview::Overview;
 use domain::training_runs::TrainingRun;
 use leptos::prelude::*;
 
+use crate::calls::read_when;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::loaded::loaded_page;
@@ -18,7 +19,7 @@ use crate::components::status::Status;
 use crate::components::time::Time;
 use crate::context::use_project;
 use crate::live::use_live;
-use crate::server_fns::overview::get_overview;
+use crate::server_fns::overview::GetOverview;
 
 use checklist::ChecklistCard;
 use deployments::DeploymentCards;
@@ -27,9 +28,11 @@ use deployments::DeploymentCards;
 pub fn OverviewPage() -> impl IntoView {
     let project = use_project();
     let live = use_live(|| vec![Topic::Datasets, Topic::Runs, Topic::Deployments]);
-    let overview = Resource::new(
-        move || (project.get(), live.get()),
-        |(project, _)| get_overview(project),
+    let overview = read_when(
+        move || live.get(),
+        move || GetOverview {
+            project: project.get(),
+        },
     );
     view! {
         <PageHeader title="Overview" lead="What is live, what runs, and what happened."/>

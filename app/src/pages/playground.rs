@@ -2,7 +2,6 @@
 
 mod answer;
 mod fields;
-mod row;
 mod snippets;
 
 use domain::Name;
@@ -12,8 +11,8 @@ use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 use serde_json::Value;
 
-use self::row::Entries;
 use self::snippets::Language;
+use crate::calls::{Change, read};
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::card::Card;
@@ -24,8 +23,8 @@ use crate::components::page_header::PageHeader;
 use crate::components::submit::Submit;
 use crate::components::tabs::Tabs;
 use crate::context::{use_name_param, use_project, use_query, use_site};
-use crate::error::AppError;
-use crate::server_fns::predictions::{Playground, TriedPrediction, get_playground, try_prediction};
+use crate::row::{self, Entries};
+use crate::server_fns::predictions::{GetPlayground, Playground, TryPrediction};
 
 /// Prefix of the fields in the URL that a form without WebAssembly sends.
 const FIELD_PREFIX: &str = "in.";
@@ -39,30 +38,50 @@ pub fn PlaygroundPage() -> impl IntoView {
     }
 }
 
-/// What one loading of the page brings: the signature, what the URL carries, and the answer to it.
-type Loaded = (
-    Playground,
-    Option<Sent>,
-    Option<Result<TriedPrediction, AppError>>,
-);
-
-/// A row as a plain form sends it.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-struct Sent {
+/// What the URL carries after a plain form was sent.
+#[derive(Clone)]
+struct Asked {
     entries: Entries,
     json: Option<String>,
+    arm: Option<Route>,
+}
+
+impl Asked {
+    fn of(query: &ParamsMap) -> Self {
+        let mut fields = query
+            .clone()
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(FIELD_PREFIX)?.to_owned(), value)));
+        Self {
+            entries: row::entries(&mut fields),
+            json: query.get("json").filter(|text| !text.trim().is_empty()),
+            arm: arm(query.get("arm").as_deref()),
+        }
+    }
+}
+
+fn arm(text: Option<&str>) -> Option<Route> {
+    match text {
+        Some("stable") => Some(Route::Stable),
+        Some("canary") => Some(Route::Canary),
+        _ => None,
+    }
 }
 
 #[component]
 fn Try(name: Name) -> impl IntoView {
     let project = use_project();
     let query = use_query_map();
-    let loaded = {
-        let name = name.clone();
-        Resource::new(
-            move || project.get(),
-            move |project| load(project, name.clone(), query.get_untracked()),
-        )
+    let asked = Asked::of(&query.get_untracked());
+    let playground = {
+        let (name, asked) = (name.clone(), asked.clone());
+        read(move || GetPlayground {
+            project: project.get(),
+            deployment: name.clone(),
+            entries: asked.entries.clone(),
+            json: asked.json.clone(),
+            arm: asked.arm,
+        })
     };
     let crumbs = {
         let name = name.clone();
@@ -80,56 +99,25 @@ fn Try(name: Name) -> impl IntoView {
             crumbs
             lead="A prediction with your session: no key needed. The code below does the same with a key."
         />
-        {loaded_page(loaded, move |loaded| page(project.get_untracked(), loaded))}
+        {loaded_page(playground, move |playground| page(project.get_untracked(), playground, asked.clone()))}
     }
     .into_any()
 }
 
-async fn load(project: Name, name: Name, query: ParamsMap) -> Result<Loaded, AppError> {
-    let playground = get_playground(project.clone(), name.clone()).await?;
-    let signature = &playground.stable.signature;
-    let entries: Entries = signature
-        .inputs
-        .iter()
-        .filter_map(|input| {
-            Some((
-                input.name.clone(),
-                query.get(&format!("{FIELD_PREFIX}{}", input.name))?,
-            ))
-        })
-        .collect();
-    let json = query.get("json").filter(|text| !text.trim().is_empty());
-    if entries.is_empty() && json.is_none() {
-        return Ok((playground, None, None));
-    }
-    let inputs = json
-        .clone()
-        .unwrap_or_else(|| Value::Object(row::to_json(signature, &entries)).to_string());
-    let arm = arm(query.get("arm").as_deref());
-    let answer = try_prediction(project, name, inputs, arm).await;
-    Ok((playground, Some(Sent { entries, json }), Some(answer)))
-}
-
-fn arm(text: Option<&str>) -> Option<Route> {
-    match text {
-        Some("stable") => Some(Route::Stable),
-        Some("canary") => Some(Route::Canary),
-        _ => None,
-    }
-}
-
-type Prediction = Action<(String, Option<Route>), Result<TriedPrediction, AppError>>;
-
-fn page(project: Name, (playground, sent, first_answer): Loaded) -> AnyView {
-    let Playground { deployment, stable } = playground;
+fn page(project: Name, playground: Playground, asked: Asked) -> AnyView {
+    let Playground {
+        deployment,
+        stable,
+        answer: first_answer,
+    } = playground;
     let signature = StoredValue::new(stable.signature);
-    let sent_json = sent.as_ref().and_then(|sent| sent.json.clone());
-    let entries = RwSignal::new(match sent {
-        Some(sent) if !sent.entries.is_empty() => sent.entries,
-        _ => signature.with_value(row::sample),
+    let entries = RwSignal::new(if asked.entries.is_empty() {
+        signature.with_value(row::sample)
+    } else {
+        asked.entries
     });
     // What stands in the JSON tab when a person has written there; else it follows the fields.
-    let written = RwSignal::new(sent_json);
+    let written = RwSignal::new(asked.json);
     let pretty = Memo::new(move |_| {
         let row = signature.with_value(|signature| row::to_json(signature, &entries.get()));
         serde_json::to_string_pretty(&row).unwrap_or_default()
@@ -137,17 +125,19 @@ fn page(project: Name, (playground, sent, first_answer): Loaded) -> AnyView {
     let text = Signal::derive(move || written.get().unwrap_or_else(|| pretty.get()));
     let inputs = Memo::new(move |_| text.with(|text| serde_json::from_str::<Value>(text).ok()));
 
-    let predict: Prediction = {
-        let (project, name) = (project.clone(), deployment.name.clone());
-        Action::new(move |(inputs, arm): &(String, Option<Route>)| {
-            try_prediction(project.clone(), name.clone(), inputs.clone(), *arm)
-        })
-    };
-    let result = Signal::derive(move || predict.value().get().or_else(|| first_answer.clone()));
+    let predict = Change::<TryPrediction>::new();
+    let predicted = predict.value();
+    let result = Signal::derive(move || predicted.get().or_else(|| first_answer.clone()));
     let chosen_arm = RwSignal::new(None::<Route>);
+    let of = (project.clone(), deployment.name.clone());
     let on_submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        predict.dispatch((text.get_untracked(), chosen_arm.get_untracked()));
+        predict.send(&TryPrediction {
+            project: of.0.clone(),
+            deployment: of.1.clone(),
+            inputs: text.get_untracked(),
+            arm: chosen_arm.get_untracked(),
+        });
     };
 
     let base = format!("/p/{project}/deployments/{}/try", deployment.name);
@@ -174,7 +164,7 @@ fn page(project: Name, (playground, sent, first_answer): Loaded) -> AnyView {
         .rollout
         .as_ref()
         .map(|rollout| fields::arm_field(rollout, chosen_arm));
-    let answer = answer::answer(&project, result, predict.pending().into());
+    let answer = answer::answer(&project, result, predict.pending());
     let url = format!("{}/predict/{}", use_site().base_url, deployment.name);
     let degraded =
         (deployment.state == domain::deployments::DeploymentState::Degraded).then(|| {

@@ -8,12 +8,13 @@ use leptos_router::components::Outlet;
 use leptos_router::hooks::use_location;
 
 use crate::browser;
+use crate::calls::read;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::not_found::NotFound;
 use crate::context::{CurrentProject, CurrentSession, require_sign_in, use_name_param};
 use crate::live::{Live, LiveState, use_live_state};
-use crate::server_fns::session::get_session;
+use crate::server_fns::session::GetSession;
 
 use navigation::Navigation;
 
@@ -34,7 +35,7 @@ pub fn ProjectLayout() -> impl IntoView {
     });
     provide_context(CurrentProject(project));
     expect_context::<Live>().follow(project);
-    let session = Resource::new(|| (), |()| get_session());
+    let session = read(|| GetSession {});
     provide_context(CurrentSession(session));
     let path = use_location().pathname;
     Effect::new(move |previous: Option<String>| {

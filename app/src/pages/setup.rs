@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use crate::calls::read;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::code::CodeBlock;
@@ -8,13 +9,13 @@ use crate::components::gate::{Gate, Refusal};
 use crate::components::loaded::loaded_page;
 use crate::components::submit::Submit;
 use crate::context::use_query;
-use crate::server_fns::session::needs_setup;
+use crate::server_fns::session::NeedsSetup;
 
 /// The first admin; only while there is no user.
 #[component]
 pub fn SetupPage() -> impl IntoView {
     let token = use_query("token");
-    let needed = Resource::new(|| (), |()| needs_setup());
+    let needed = read(|| NeedsSetup {});
     view! {
         <Gate title="Set up Volary" lead="Make the first account. It is the admin of the project default and can invite others.">
             {loaded_page(needed, move |needed| match (needed, token.get()) {

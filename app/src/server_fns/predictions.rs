@@ -4,20 +4,34 @@ use domain::models::ModelVersion;
 use domain::predictions::{PredictResponse, Route};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "ssr")]
+use serde_json::Value;
 
 #[cfg(feature = "ssr")]
 use crate::context::{RequestContext, signed_in};
 use crate::error::AppError;
+#[cfg(feature = "ssr")]
+use crate::row;
+use crate::row::Entries;
 
 /// A deployment and the version whose signature its callers meet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Playground {
     pub deployment: Deployment,
     pub stable: ModelVersion,
+    /// To what a plain form sent.
+    pub answer: Option<Result<TriedPrediction, AppError>>,
 }
 
+/// With what a plain form sent, if it sent anything: a row as text in `entries`, or as `json`.
 #[server(endpoint = "get_playground")]
-pub async fn get_playground(project: Name, deployment: Name) -> Result<Playground, AppError> {
+pub async fn get_playground(
+    project: Name,
+    deployment: Name,
+    #[server(default)] entries: Entries,
+    json: Option<String>,
+    arm: Option<Route>,
+) -> Result<Playground, AppError> {
     let (platform, actor) = signed_in()?;
     let deployment = platform::deployments::get(&platform, &actor, &project, &deployment).await?;
     let mut stable = platform::models::get_version(
@@ -30,7 +44,20 @@ pub async fn get_playground(project: Name, deployment: Name) -> Result<Playgroun
     .await?;
     // The form needs the signature alone; the evaluation is a few hundred points.
     stable.evaluation = None;
-    Ok(Playground { deployment, stable })
+    let inputs = match json {
+        None if entries.is_empty() => None,
+        None => Some(Value::Object(row::to_json(&stable.signature, &entries)).to_string()),
+        json => json,
+    };
+    let answer = match inputs {
+        Some(inputs) => Some(try_prediction(project, deployment.name.clone(), inputs, arm).await),
+        None => None,
+    };
+    Ok(Playground {
+        deployment,
+        stable,
+        answer,
+    })
 }
 
 /// An answer, and how long the server took for it.

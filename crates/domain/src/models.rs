@@ -58,15 +58,12 @@ impl Signature {
     /// The training table's example values as a request row.
     #[must_use]
     pub fn sample_row(&self) -> serde_json::Map<String, serde_json::Value> {
-        self.inputs
-            .iter()
-            .map(|input| {
-                (
-                    input.name.clone(),
-                    input.example.clone().unwrap_or(serde_json::Value::Null),
-                )
-            })
-            .collect()
+        let mut row = serde_json::Map::new();
+        for input in &self.inputs {
+            let example = input.example.clone().unwrap_or(serde_json::Value::Null);
+            row.insert(input.name.clone(), example);
+        }
+        row
     }
 }
 

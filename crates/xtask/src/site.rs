@@ -28,10 +28,16 @@ pub(crate) struct Args {
     /// `release`, or `dist`, which takes longer to build and less to answer
     #[arg(long, default_value = "release", value_parser = ["release", "dist"])]
     profile: String,
+    /// Build what the browser downloads alone
+    #[arg(long)]
+    front_end: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let postgres = setup::for_serving()?;
+    if args.front_end {
+        return build_site(workspace);
+    }
     build(workspace, &args.profile, &postgres)
 }
 

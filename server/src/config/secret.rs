@@ -31,6 +31,7 @@ pub(super) fn either(
 }
 
 /// For clap: takes any text, so that no error message ever shows it.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
 pub(super) fn parse(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }

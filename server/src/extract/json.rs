@@ -131,8 +131,7 @@ fn pointer(path: &str) -> String {
     path.replace('[', ".")
         .replace(']', "")
         .split('.')
-        .map(|part| format!("/{part}"))
-        .collect()
+        .fold(String::new(), |pointer, part| pointer + "/" + part)
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

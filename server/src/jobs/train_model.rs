@@ -37,7 +37,7 @@ impl TrainModel {
         let id = super::payload::<TrainJob>(&job)?.training_run;
         let outcome = match job.stop.reason() {
             Some(StopReason::Cancelled) => Outcome::Cancelled,
-            _ => self.attempt(&job, id).await?,
+            _ => Box::pin(self.attempt(&job, id)).await?,
         };
         if !super::may_write(&job) {
             return Ok(());

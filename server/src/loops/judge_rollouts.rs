@@ -10,7 +10,11 @@ use crate::state::AppState;
 const PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(state: AppState, changed: Arc<Notify>) {
-    let tick = || async { platform::rollouts::judge(&state.platform).await.map(drop) };
+    let tick = || async {
+        Box::pin(platform::rollouts::judge(&state.platform))
+            .await
+            .map(drop)
+    };
     every(
         &state,
         "judge_rollouts",

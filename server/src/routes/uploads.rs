@@ -60,7 +60,7 @@ async fn create(
             .is_ok_and(|accept| accept.contains("application/json"))
     });
     let uploaded = match form {
-        Ok(form) => read(&state, &caller, &path.project, &headers, form).await,
+        Ok(form) => Box::pin(read(&state, &caller, &path.project, &headers, form)).await,
         Err(_) => Err(ApiError::http(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",

@@ -226,18 +226,9 @@ async fn every_management_route_answers_to_whom_the_table_names() {
                 }
                 Some(_) => status == 403,
             };
-            assert!(
-                expected,
-                "{} {path} for {}: {status}",
-                who_text(who),
-                somebody.what
-            );
+            assert!(expected, "{who:?} {path} for {}: {status}", somebody.what);
         }
     }
-}
-
-fn who_text(who: &Who) -> String {
-    format!("{who:?}")
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ impl Stream {
                 .await
                 .expect("the stream stays silent");
             self.text
-                .push_str(&String::from_utf8(chunk.ok()??.to_vec()).unwrap());
+                .push_str(std::str::from_utf8(&chunk.ok()??).unwrap());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The server as its clients see it: the real router on a real port, over a Postgres database of each test's own.
 
 #![allow(
-    clippy::all,
-    clippy::pedantic,
+    clippy::format_collect,
+    clippy::large_futures,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

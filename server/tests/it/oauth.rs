@@ -88,7 +88,8 @@ async fn refusals_are_those_of_rfc_6749() {
         .await;
     let (prefix, key) = (created.api_key.prefix.as_str(), created.key.as_str());
     let grant = ("grant_type", "client_credentials");
-    let cases: [(&[(&str, &str)], u16, &str); 7] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Fields<'_>, u16, &str); 7] = [
         (&[], 400, "invalid_request"),
         (&[("grant_type", "password")], 400, "unsupported_grant_type"),
         (&[grant], 401, "invalid_client"),

@@ -2,6 +2,7 @@
 
 use js_sys::{Array, Function, JSON, Object, Reflect};
 use leptos::prelude::*;
+
 use leptos::web_sys;
 use serde_json::Value;
 use wasm_bindgen::closure::Closure;

@@ -1,29 +1,20 @@
-//! ECharts options, typed by `charming`. What its types do not know yet is added as JSON at the end.
+//! The options of a drawing, as ECharts takes them.
 
-use charming::Chart;
-use charming::component::{Aria, Axis, Grid, Legend, LegendType};
-use charming::datatype::{CompositeValue, DataPoint, NumericValue};
-use charming::element::{
-    AxisLabel, AxisPointer, AxisPointerType, AxisTick, AxisType, ItemStyle, Label, LineStyle,
-    LineStyleType, MarkLine, MarkLineData, MarkLineVariant, NameLocation, SplitLine, Symbol,
-    TextStyle, Tooltip, Trigger,
-};
-use charming::series::{Bar, Line, Scatter};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::data::{ChartData, ChartLine, Dash, HistogramChart, LineChart, ScatterChart, Unit};
 use crate::components::numbers;
 
 /// Point markers, in the order of the series colours.
-const SYMBOLS: [Symbol; 8] = [
-    Symbol::Circle,
-    Symbol::Rect,
-    Symbol::Triangle,
-    Symbol::Diamond,
-    Symbol::RoundRect,
-    Symbol::Pin,
-    Symbol::Arrow,
-    Symbol::Circle,
+const SYMBOLS: [&str; 8] = [
+    "circle",
+    "rect",
+    "triangle",
+    "diamond",
+    "roundRect",
+    "pin",
+    "arrow",
+    "circle",
 ];
 /// With more points than this the markers would cover the line.
 const MOST_MARKED_POINTS: usize = 100;
@@ -47,272 +38,268 @@ impl Palette {
     }
 }
 
-/// The options of the drawing, as ECharts takes them.
 pub(super) fn build(data: &ChartData, palette: &Palette) -> Value {
-    let chart = Chart::new()
-        .animation(false)
-        .aria(Aria::new().enabled(true))
-        .color(vec![palette.text.as_str()]);
-    let chart = match data {
-        ChartData::Lines(lines) => line_chart(chart, lines, palette),
-        ChartData::Histogram(histogram) => histogram_chart(chart, histogram, palette),
-        ChartData::Scatter(scatter) => scatter_chart(chart, scatter, palette),
+    let (mut members, mut tooltip) = match data {
+        ChartData::Lines(lines) => line_chart(lines, palette),
+        ChartData::Histogram(histogram) => histogram_chart(histogram, palette),
+        ChartData::Scatter(scatter) => scatter_chart(scatter, palette),
     };
-    let mut options = serde_json::to_value(chart).unwrap_or_else(|_| json!({}));
-    options["useUTC"] = json!(true);
-    options["textStyle"] = json!({ "fontFamily": palette.font, "color": palette.text });
-    // Text drawn into the SVG needs no HTML and no inline style, which the page's policy refuses.
-    options["tooltip"]["renderMode"] = json!("richText");
-    options["tooltip"]["confine"] = json!(true);
-    options["tooltip"]["textStyle"] = json!({ "color": palette.text, "fontSize": 12 });
-    if let ChartData::Lines(lines) = data {
-        options["xAxis"]["min"] = json!(lines.from.unix_millis());
-        options["xAxis"]["max"] = json!(lines.to.unix_millis());
+    tooltip.extend([
+        // Text drawn into the SVG needs no HTML and no inline style, which the page's policy refuses.
+        ("renderMode", "richText".into()),
+        ("confine", true.into()),
+        ("backgroundColor", color(&palette.surface)),
+        ("borderColor", color(&palette.border)),
+        ("borderWidth", 1.into()),
+        ("textStyle", text(&palette.text, 12)),
+    ]);
+    let font = vec![
+        ("fontFamily", Value::from(palette.font.as_str())),
+        ("color", color(&palette.text)),
+    ];
+    members.extend([
+        ("animation", false.into()),
+        ("aria", object(vec![("enabled", true.into())])),
+        ("color", Value::Array(vec![color(&palette.text)])),
+        ("useUTC", true.into()),
+        ("textStyle", object(font)),
+        ("tooltip", object(tooltip)),
+    ]);
+    object(members)
+}
+
+type Members = Vec<(&'static str, Value)>;
+
+/// Member by member: `json!` writes the same out at every place, and that is a part of the download.
+fn object(members: Members) -> Value {
+    let mut object = Map::new();
+    for (name, value) in members {
+        object.insert(name.to_owned(), value);
     }
-    options
+    Value::Object(object)
 }
 
-fn line_chart(chart: Chart, data: &LineChart, palette: &Palette) -> Chart {
-    let mut chart = chart
-        .grid(
-            Grid::new()
-                .left(8)
-                .right(16)
-                .top(36)
-                .bottom(8)
-                .contain_label(true),
-        )
-        .legend(
-            Legend::new()
-                .type_(LegendType::Scroll)
-                .top(0)
-                .left(0)
-                .item_width(28)
-                .text_style(TextStyle::new().color(palette.muted.as_str()).font_size(12)),
-        )
-        .tooltip(
-            tooltip(palette).trigger(Trigger::Axis).axis_pointer(
-                AxisPointer::new()
-                    .type_(AxisPointerType::Line)
-                    .line_style(LineStyle::new().color(palette.muted.as_str())),
-            ),
-        )
-        .x_axis(
-            axis(palette)
-                .type_(AxisType::Time)
-                .split_line(SplitLine::new().show(false)),
-        )
-        .y_axis(
-            match data.unit {
-                // Half a request does not exist, so the axis must not offer it.
-                Unit::Count => axis(palette).min_interval(1),
-                Unit::Milliseconds => axis(palette),
-            }
-            .type_(AxisType::Value)
-            .min(0)
-            .split_number(4),
-        );
-    let marks = data.marks();
-    for (index, line) in data.lines.iter().enumerate() {
-        let series = line_series(line, palette);
-        chart = chart.series(if index > 0 || marks.is_empty() {
-            series
-        } else {
-            series.mark_line(
-                MarkLine::new()
-                    .symbol(vec![Symbol::None, Symbol::None])
-                    .silent(true)
-                    .line_style(
-                        LineStyle::new()
-                            .color(palette.muted.as_str())
-                            .type_(LineStyleType::Dotted)
-                            .width(1),
-                    )
-                    .label(
-                        Label::new()
-                            .show(true)
-                            .formatter("{b}")
-                            .color(palette.muted.as_str())
-                            .font_size(11),
-                    )
-                    .data(
-                        marks
-                            .iter()
-                            .map(|(at, label)| {
-                                MarkLineVariant::Simple(
-                                    MarkLineData::new()
-                                        .name(label.as_str())
-                                        .x_axis(at.unix_millis()),
-                                )
-                            })
-                            .collect(),
-                    ),
-            )
-        });
+fn color(color: &str) -> Value {
+    color.into()
+}
+
+fn line_chart(data: &LineChart, palette: &Palette) -> (Members, Members) {
+    let mut marks = Vec::new();
+    for (at, label) in data.marks() {
+        marks.push(object(vec![
+            ("name", label.into()),
+            ("xAxis", at.unix_millis().into()),
+        ]));
     }
-    chart
+    let mut series = Vec::new();
+    for line in &data.lines {
+        let mut members = line_series(line, palette);
+        if series.is_empty() && !marks.is_empty() {
+            members.push(("markLine", mark_line(std::mem::take(&mut marks), palette)));
+        }
+        series.push(object(members));
+    }
+    let mut x = axis("time", palette);
+    x.extend([
+        ("min", data.from.unix_millis().into()),
+        ("max", data.to.unix_millis().into()),
+        ("splitLine", object(vec![("show", false.into())])),
+    ]);
+    let mut y = axis("value", palette);
+    y.extend([("min", 0.into()), ("splitNumber", 4.into())]);
+    if matches!(data.unit, Unit::Count) {
+        // Half a request does not exist, so the axis must not offer it.
+        y.push(("minInterval", 1.into()));
+    }
+    let legend = vec![
+        ("type", "scroll".into()),
+        ("top", 0.into()),
+        ("left", 0.into()),
+        ("itemWidth", 28.into()),
+        ("textStyle", text(&palette.muted, 12)),
+    ];
+    let pointer = vec![
+        ("type", "line".into()),
+        ("lineStyle", object(vec![("color", color(&palette.muted))])),
+    ];
+    let members = vec![
+        ("grid", grid([8, 16, 36, 8])),
+        ("legend", object(legend)),
+        ("xAxis", object(x)),
+        ("yAxis", object(y)),
+        ("series", Value::Array(series)),
+    ];
+    let tooltip = vec![("trigger", "axis".into()), ("axisPointer", object(pointer))];
+    (members, tooltip)
 }
 
-fn line_series(line: &ChartLine, palette: &Palette) -> Line {
-    let color = palette.of(line.slot);
-    Line::new()
-        .name(line.name.as_str())
-        .symbol(SYMBOLS[line.slot % SYMBOLS.len()].clone())
-        .symbol_size(5.0)
-        .show_symbol(line.points.len() <= MOST_MARKED_POINTS)
-        .connect_nulls(false)
-        .item_style(ItemStyle::new().color(color))
-        .line_style(
-            LineStyle::new()
-                .color(color)
-                .width(1.75)
-                .type_(match line.dash {
-                    Dash::Solid => LineStyleType::Solid,
-                    Dash::Dashed => LineStyleType::Dashed,
-                    Dash::Dotted => LineStyleType::Dotted,
-                }),
-        )
-        .data(
-            line.points
-                .iter()
-                .map(|(at, value)| {
-                    pair(
-                        at.unix_millis().into(),
-                        value.map(|value| rounded(value).into()),
-                    )
-                })
-                .collect::<Vec<_>>(),
-        )
+fn mark_line(marks: Vec<Value>, palette: &Palette) -> Value {
+    let label = vec![
+        ("show", true.into()),
+        ("formatter", "{b}".into()),
+        ("color", color(&palette.muted)),
+        ("fontSize", 11.into()),
+    ];
+    object(vec![
+        ("symbol", Value::Array(vec!["none".into(), "none".into()])),
+        ("silent", true.into()),
+        ("lineStyle", stroke(&palette.muted, "dotted", 1.0)),
+        ("label", object(label)),
+        ("data", Value::Array(marks)),
+    ])
 }
 
-fn histogram_chart(chart: Chart, data: &HistogramChart, palette: &Palette) -> Chart {
-    chart
-        .grid(
-            Grid::new()
-                .left(8)
-                .right(16)
-                .top(16)
-                .bottom(28)
-                .contain_label(true),
-        )
-        .tooltip(
-            tooltip(palette)
-                .trigger(Trigger::Axis)
-                .axis_pointer(AxisPointer::new().type_(AxisPointerType::Shadow)),
-        )
-        .x_axis(
-            axis(palette)
-                .type_(AxisType::Category)
-                .name(data.axis.as_str())
-                .name_location(NameLocation::Middle)
-                .name_gap(28)
-                .data(
-                    data.bars
-                        .iter()
-                        .map(|bar| numbers::decimal(f64::midpoint(bar.from, bar.to)))
-                        .collect::<Vec<_>>(),
-                ),
-        )
-        .y_axis(axis(palette).type_(AxisType::Value).split_number(4))
-        .series(
-            Bar::new()
-                .name("rows")
-                .bar_width("92%")
-                .item_style(ItemStyle::new().color(palette.of(0)))
-                .data(
-                    data.bars
-                        .iter()
-                        .map(|bar| bar.count as f64)
-                        .collect::<Vec<_>>(),
-                ),
-        )
-}
-
-fn scatter_chart(chart: Chart, data: &ScatterChart, palette: &Palette) -> Chart {
-    let number_axis = |name: &str, gap: f64| {
-        axis(palette)
-            .type_(AxisType::Value)
-            .scale(true)
-            .split_number(5)
-            .name(name)
-            .name_location(NameLocation::Middle)
-            .name_gap(gap)
+fn line_series(line: &ChartLine, palette: &Palette) -> Members {
+    let hue = palette.of(line.slot);
+    let dash = match line.dash {
+        Dash::Solid => "solid",
+        Dash::Dashed => "dashed",
+        Dash::Dotted => "dotted",
     };
+    let mut points = Vec::new();
+    for (at, value) in &line.points {
+        let value = value.map_or(Value::Null, |value| rounded(value).into());
+        points.push(Value::Array(vec![at.unix_millis().into(), value]));
+    }
+    let is_marked = line.points.len() <= MOST_MARKED_POINTS;
+    vec![
+        ("type", "line".into()),
+        ("name", line.name.as_str().into()),
+        ("symbol", SYMBOLS[line.slot % SYMBOLS.len()].into()),
+        ("symbolSize", 5.into()),
+        ("showSymbol", is_marked.into()),
+        ("connectNulls", false.into()),
+        ("itemStyle", object(vec![("color", color(hue))])),
+        ("lineStyle", stroke(hue, dash, 1.75)),
+        ("data", Value::Array(points)),
+    ]
+}
+
+fn histogram_chart(data: &HistogramChart, palette: &Palette) -> (Members, Members) {
+    let (mut middles, mut counts) = (Vec::new(), Vec::new());
+    for bar in &data.bars {
+        middles.push(numbers::decimal(f64::midpoint(bar.from, bar.to)).into());
+        counts.push((bar.count as f64).into());
+    }
+    let mut x = named(axis("category", palette), &data.axis, 28.0);
+    x.push(("data", Value::Array(middles)));
+    let mut y = axis("value", palette);
+    y.push(("splitNumber", 4.into()));
+    let series = object(vec![
+        ("type", "bar".into()),
+        ("name", "rows".into()),
+        ("barWidth", "92%".into()),
+        ("itemStyle", object(vec![("color", color(palette.of(0)))])),
+        ("data", Value::Array(counts)),
+    ]);
+    let members = vec![
+        ("grid", grid([8, 16, 16, 28])),
+        ("xAxis", object(x)),
+        ("yAxis", object(y)),
+        ("series", Value::Array(vec![series])),
+    ];
+    let pointer = object(vec![("type", "shadow".into())]);
+    let tooltip = vec![("trigger", "axis".into()), ("axisPointer", pointer)];
+    (members, tooltip)
+}
+
+fn scatter_chart(data: &ScatterChart, palette: &Palette) -> (Members, Members) {
     // The name of the axis keeps clear of its longest label.
     let longest = data.extent().map_or(0, |(least, most)| {
         numbers::decimal(least)
             .len()
             .max(numbers::decimal(most).len())
     });
-    let chart = chart
-        .grid(
-            Grid::new()
-                .left(24)
-                .right(32)
-                .top(16)
-                .bottom(28)
-                .contain_label(true),
-        )
-        .tooltip(tooltip(palette).trigger(Trigger::Item))
-        .x_axis(number_axis(&format!("actual {}", data.quantity), 28.0))
-        .y_axis(number_axis("predicted", 18.0 + 6.5 * longest as f64))
-        .series(
-            Scatter::new()
-                .name("actual, predicted")
-                .symbol(Symbol::Circle)
-                .symbol_size(5.0)
-                .item_style(ItemStyle::new().color(palette.of(0)).opacity(0.55))
-                .data(
-                    data.points
-                        .iter()
-                        .map(|point| {
-                            pair(
-                                rounded(point.actual).into(),
-                                Some(rounded(point.predicted).into()),
-                            )
-                        })
-                        .collect::<Vec<_>>(),
-                ),
-        );
-    let Some((least, most)) = data.extent() else {
-        return chart;
+    let number_axis = |name: &str, gap: f64| {
+        let mut axis = named(axis("value", palette), name, gap);
+        axis.extend([("scale", true.into()), ("splitNumber", 5.into())]);
+        object(axis)
     };
-    chart.series(
-        Line::new()
-            .name("predicted = actual")
-            .show_symbol(false)
-            .silent(true)
-            .item_style(ItemStyle::new().color(palette.muted.as_str()))
-            .line_style(
-                LineStyle::new()
-                    .color(palette.muted.as_str())
-                    .width(1)
-                    .type_(LineStyleType::Dashed),
-            )
-            .data(vec![
-                pair(least.into(), Some(least.into())),
-                pair(most.into(), Some(most.into())),
-            ]),
-    )
+    let pair = |x: f64, y: f64| Value::Array(vec![x.into(), y.into()]);
+    let mut points = Vec::new();
+    for point in &data.points {
+        points.push(pair(rounded(point.actual), rounded(point.predicted)));
+    }
+    let style = vec![("color", color(palette.of(0))), ("opacity", 0.55.into())];
+    let mut series = vec![object(vec![
+        ("type", "scatter".into()),
+        ("name", "actual, predicted".into()),
+        ("symbol", "circle".into()),
+        ("symbolSize", 5.into()),
+        ("itemStyle", object(style)),
+        ("data", Value::Array(points)),
+    ])];
+    if let Some((least, most)) = data.extent() {
+        let ends = vec![pair(least, least), pair(most, most)];
+        series.push(object(vec![
+            ("type", "line".into()),
+            ("name", "predicted = actual".into()),
+            ("showSymbol", false.into()),
+            ("silent", true.into()),
+            ("itemStyle", object(vec![("color", color(&palette.muted))])),
+            ("lineStyle", stroke(&palette.muted, "dashed", 1.0)),
+            ("data", Value::Array(ends)),
+        ]));
+    }
+    let members = vec![
+        ("grid", grid([24, 32, 16, 28])),
+        (
+            "xAxis",
+            number_axis(&format!("actual {}", data.quantity), 28.0),
+        ),
+        (
+            "yAxis",
+            number_axis("predicted", 18.0 + 6.5 * longest as f64),
+        ),
+        ("series", Value::Array(series)),
+    ];
+    (members, vec![("trigger", "item".into())])
 }
 
-fn axis(palette: &Palette) -> Axis {
-    Axis::new()
-        .name_text_style(TextStyle::new().color(palette.muted.as_str()).font_size(12))
-        .axis_label(AxisLabel::new().color(palette.muted.as_str()).font_size(11))
-        .axis_tick(AxisTick::new().show(false))
-        .split_line(
-            SplitLine::new()
-                .show(true)
-                .line_style(LineStyle::new().color(palette.border.as_str())),
-        )
+/// Margins in pixels around the axes and their labels.
+fn grid([left, right, top, bottom]: [u32; 4]) -> Value {
+    object(vec![
+        ("left", left.into()),
+        ("right", right.into()),
+        ("top", top.into()),
+        ("bottom", bottom.into()),
+        ("containLabel", true.into()),
+    ])
 }
 
-fn tooltip(palette: &Palette) -> Tooltip {
-    Tooltip::new()
-        .background_color(palette.surface.as_str())
-        .border_color(palette.border.as_str())
-        .border_width(1)
+fn axis(kind: &'static str, palette: &Palette) -> Members {
+    let lines = object(vec![("color", color(&palette.border))]);
+    vec![
+        ("type", kind.into()),
+        ("nameTextStyle", text(&palette.muted, 12)),
+        ("axisLabel", text(&palette.muted, 11)),
+        ("axisTick", object(vec![("show", false.into())])),
+        (
+            "splitLine",
+            object(vec![("show", true.into()), ("lineStyle", lines)]),
+        ),
+    ]
+}
+
+fn named(mut axis: Members, name: &str, gap: f64) -> Members {
+    axis.extend([
+        ("name", name.into()),
+        ("nameLocation", "middle".into()),
+        ("nameGap", gap.into()),
+    ]);
+    axis
+}
+
+fn text(hue: &str, size: u32) -> Value {
+    object(vec![("color", color(hue)), ("fontSize", size.into())])
+}
+
+fn stroke(hue: &str, dash: &'static str, width: f64) -> Value {
+    object(vec![
+        ("color", color(hue)),
+        ("type", dash.into()),
+        ("width", width.into()),
+    ])
 }
 
 /// To five significant digits: the tooltip shows a value as it is given.
@@ -322,11 +309,4 @@ fn rounded(value: f64) -> f64 {
     }
     let scale = 10_f64.powi(4 - value.abs().log10().floor() as i32);
     (value * scale).round() / scale
-}
-
-fn pair(x: NumericValue, y: Option<NumericValue>) -> DataPoint {
-    DataPoint::Value(CompositeValue::Array(vec![
-        CompositeValue::Number(x),
-        CompositeValue::OptionalNumber(y),
-    ]))
 }

@@ -10,6 +10,7 @@ use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::upload::{DIALOG, UploadDialog};
+use crate::calls::read_when;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
@@ -26,7 +27,7 @@ use crate::components::tabs::Tabs;
 use crate::components::time::Time;
 use crate::context::{use_name_param, use_permission, use_project, use_query};
 use crate::live::use_live;
-use crate::server_fns::datasets::get_dataset;
+use crate::server_fns::datasets::GetDataset;
 
 use columns::Columns;
 use preview::PreviewTable;
@@ -51,9 +52,13 @@ fn DatasetView(name: Name) -> impl IntoView {
     let live = use_live(|| vec![Topic::Datasets]);
     let dataset = {
         let name = name.clone();
-        Resource::new(
-            move || (project.get(), version.get(), live.get()),
-            move |(project, version, _)| get_dataset(project, name.clone(), version),
+        read_when(
+            move || live.get(),
+            move || GetDataset {
+                project: project.get(),
+                name: name.clone(),
+                version: version.get(),
+            },
         )
     };
     let path = {

@@ -4,6 +4,7 @@ use domain::{Name, Page, Permission};
 use leptos::prelude::*;
 
 use super::upload::{DIALOG, UploadDialog};
+use crate::calls::read_when;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::dialog::DialogButton;
@@ -19,16 +20,19 @@ use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::context::{use_permission, use_project, use_query, use_site};
 use crate::live::use_live;
-use crate::server_fns::datasets::list_datasets;
+use crate::server_fns::datasets::ListDatasets;
 
 #[component]
 pub fn DatasetsPage() -> impl IntoView {
     let project = use_project();
     let cursor = use_query("cursor");
     let live = use_live(|| vec![Topic::Datasets]);
-    let datasets = Resource::new(
-        move || (project.get(), cursor.get(), live.get()),
-        |(project, cursor, _)| list_datasets(project, cursor),
+    let datasets = read_when(
+        move || live.get(),
+        move || ListDatasets {
+            project: project.get(),
+            cursor: cursor.get(),
+        },
     );
     let may_write = use_permission(Permission::Write);
     view! {

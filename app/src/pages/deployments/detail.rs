@@ -10,24 +10,24 @@ use domain::deployments::Deployment;
 use domain::events::Topic;
 use leptos::prelude::*;
 
+use crate::calls::{Change, read_when};
 use crate::components::api_panel::ApiPanel;
 use crate::components::not_found::NotFound;
 use crate::components::page_header::PageHeader;
 use crate::components::refreshed::refreshed_page;
 use crate::components::status::Status;
-use crate::components::submit::successes;
 use crate::components::tabs::Tabs;
 use crate::context::{use_name_param, use_project, use_query};
 use crate::live::use_live;
-use crate::server_fns::deployments::get_deployment;
+use crate::server_fns::deployments::GetDeployment;
 use crate::server_fns::rollouts::{CommandRollout, SetRolloutWeight, StartRollout};
 
 /// What a person can change here. Made once for the page, so that a refresh does not lose an answer.
 #[derive(Clone, Copy)]
 pub(super) struct Changes {
-    start: ServerAction<StartRollout>,
-    command: ServerAction<CommandRollout>,
-    weight: ServerAction<SetRolloutWeight>,
+    start: Change<StartRollout>,
+    command: Change<CommandRollout>,
+    weight: Change<SetRolloutWeight>,
 }
 
 #[component]
@@ -49,14 +49,14 @@ fn DeploymentDetail(name: Name) -> impl IntoView {
             .unwrap_or_else(|| "overview".to_owned())
     });
     let changes = Changes {
-        start: ServerAction::new(),
-        command: ServerAction::new(),
-        weight: ServerAction::new(),
+        start: Change::new(),
+        command: Change::new(),
+        weight: Change::new(),
     };
     let (started, commanded, weighed) = (
-        successes(changes.start),
-        successes(changes.command),
-        successes(changes.weight),
+        changes.start.successes(),
+        changes.command.successes(),
+        changes.weight.successes(),
     );
     let live = {
         let name = name.clone();
@@ -64,17 +64,12 @@ fn DeploymentDetail(name: Name) -> impl IntoView {
     };
     let deployment = {
         let name = name.clone();
-        Resource::new(
-            move || {
-                (
-                    project.get(),
-                    live.get(),
-                    started.get(),
-                    commanded.get(),
-                    weighed.get(),
-                )
+        read_when(
+            move || live.get() + started.get() + commanded.get() + weighed.get(),
+            move || GetDeployment {
+                project: project.get(),
+                name: name.clone(),
             },
-            move |(project, ..)| get_deployment(project, name.clone()),
         )
     };
     let crumbs = Signal::derive(move || {

@@ -3,6 +3,7 @@ use domain::events::Topic;
 use domain::overview::DeploymentCard;
 use leptos::prelude::*;
 
+use crate::calls::read_when;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::code::CopyButton;
@@ -17,16 +18,18 @@ use crate::components::table::TableFrame;
 use crate::components::traffic_bar::TrafficBar;
 use crate::context::{use_project, use_site};
 use crate::live::use_live;
-use crate::server_fns::deployments::list_deployments;
+use crate::server_fns::deployments::ListDeployments;
 
 #[component]
 pub fn DeploymentsPage() -> impl IntoView {
     let project = use_project();
     let base_url = use_site().base_url;
     let changes = use_live(|| vec![Topic::Deployments]);
-    let deployments = Resource::new(
-        move || (project.get(), changes.get()),
-        |(project, _)| list_deployments(project),
+    let deployments = read_when(
+        move || changes.get(),
+        move || ListDeployments {
+            project: project.get(),
+        },
     );
     view! {
         <PageHeader

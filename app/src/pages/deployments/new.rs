@@ -1,10 +1,9 @@
 //! A deployment in one form. Choosing the model is a GET form of its own: its versions are what the rest offers.
 
 use domain::Name;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_router::components::Form;
 
+use crate::calls::{Change, ChangeForm, read};
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
@@ -13,22 +12,23 @@ use crate::components::field::{Field, SelectField, TextField};
 use crate::components::icon::Glyph;
 use crate::components::loaded::loaded_page;
 use crate::components::page_header::PageHeader;
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::query_form::QueryForm;
+use crate::components::submit::Submit;
 use crate::context::{use_project, use_query};
 use crate::pages::training_runs::new::submit_own_form;
-use crate::server_fns::deployments::{CreateDeployment, DeploymentChoices, get_deployment_choices};
+use crate::server_fns::deployments::{CreateDeployment, DeploymentChoices, GetDeploymentChoices};
 
 #[component]
 pub fn NewDeploymentPage() -> impl IntoView {
     let project = use_project();
     let model = use_query("model");
     let version = use_query("version");
-    let create = ServerAction::<CreateDeployment>::new();
+    let create = Change::<CreateDeployment>::new();
     let chosen = Memo::new(move |_| model.get().and_then(|name| Name::new(name).ok()));
-    let choices = Resource::new(
-        move || (project.get(), chosen.get()),
-        |(project, model)| get_deployment_choices(project, model),
-    );
+    let choices = read(move || GetDeploymentChoices {
+        project: project.get(),
+        model: chosen.get(),
+    });
     let crumbs = Signal::derive(move || {
         vec![(
             "Deployments".to_owned(),
@@ -57,7 +57,7 @@ fn page(
     model: Option<Name>,
     version: Option<i32>,
     choices: &DeploymentChoices,
-    create: ServerAction<CreateDeployment>,
+    create: Change<CreateDeployment>,
 ) -> AnyView {
     if choices.models.is_empty() {
         let href = format!("/p/{project}/training-runs/new");
@@ -97,7 +97,7 @@ fn choose_model(project: &Name, choices: &DeploymentChoices, chosen: Option<&Nam
     let has_choice = chosen.is_some();
     view! {
         <Card title="1. Model">
-            <Form method="get" action attr:class="form-row">
+            <QueryForm action class="form-row">
                 <Field id="model" label="Model">
                     <select class="input" id="model" name="model" required=true on:change=|event| submit_own_form(&event, &[])>
                         {(!has_choice).then(|| view! { <option value="">"Choose a model"</option> })}
@@ -109,7 +109,7 @@ fn choose_model(project: &Name, choices: &DeploymentChoices, chosen: Option<&Nam
                         {if has_choice { "Change" } else { "Continue" }}
                     </button>
                 </div>
-            </Form>
+            </QueryForm>
         </Card>
     }
     .into_any()
@@ -120,7 +120,7 @@ fn create_form(
     model: &Name,
     version: Option<i32>,
     versions: &[i32],
-    create: ServerAction<CreateDeployment>,
+    create: Change<CreateDeployment>,
 ) -> AnyView {
     let options = versions
         .iter()
@@ -135,7 +135,7 @@ fn create_form(
     let (project, model) = (project.to_string(), model.to_string());
     view! {
         <Card title="2. Version and name">
-            <ActionForm action=create attr:class="form">
+            <ChangeForm change=create class="form">
                 <input type="hidden" name="project" value=project />
                 <input type="hidden" name="model" value=model.clone() />
                 <div class="form-row">
@@ -151,16 +151,16 @@ fn create_form(
                         label="Name"
                         value=model
                         hint="Part of the address: /predict/NAME. It can not be changed later."
-                        error=field_failure(create, "/name")
+                        error=create.field_failure("/name")
                         maxlength="63"
                         autocomplete="off"
                     />
                 </div>
-                <FormError error=failure(create) />
+                <FormError error=create.failure() />
                 <div class="form-actions">
                     <Submit label="Deploy" pending=create.pending() />
                 </div>
-            </ActionForm>
+            </ChangeForm>
         </Card>
         <ApiPanel method="PUT" path body=Signal::stored(body) />
     }

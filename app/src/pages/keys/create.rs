@@ -1,9 +1,10 @@
 use leptos::prelude::*;
 
+use crate::calls::{Change, ChangeForm};
 use crate::components::dialog::Dialog;
 use crate::components::error_panel::FormError;
 use crate::components::field::{CheckField, SelectField, TextField};
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::context::use_project;
 use crate::server_fns::api_keys::CreateApiKey;
 
@@ -23,7 +24,7 @@ const SCOPES: [(&str, &str, bool); 5] = [
 ];
 
 #[component]
-pub(super) fn CreateDialog(create: ServerAction<CreateApiKey>) -> impl IntoView {
+pub(super) fn CreateDialog(create: Change<CreateApiKey>) -> impl IntoView {
     let project = use_project();
     let scopes = SCOPES
         .into_iter()
@@ -40,9 +41,9 @@ pub(super) fn CreateDialog(create: ServerAction<CreateApiKey>) -> impl IntoView 
     .collect::<Vec<_>>();
     view! {
         <Dialog id=CREATE title="Create an API key">
-            <ActionForm action=create>
+            <ChangeForm change=create>
                 <input type="hidden" name="project" value=move || project.get().to_string()/>
-                <TextField name="form[name]" id="key-name" label="Name" hint="Who or what will use it" placeholder="pricing-service" maxlength="100" error=field_failure(create, "/name")/>
+                <TextField name="form[name]" id="key-name" label="Name" hint="Who or what will use it" placeholder="pricing-service" maxlength="100" error=create.field_failure("/name")/>
                 <fieldset class="checks">
                     <legend>"What it may do"</legend>
                     {scopes}
@@ -54,16 +55,16 @@ pub(super) fn CreateDialog(create: ServerAction<CreateApiKey>) -> impl IntoView 
                     hint="Names parted by commas: instead of the first box, the key may predict with these alone"
                     placeholder="price, churn"
                     required=false
-                    error=field_failure(create, "/scopes")
+                    error=create.field_failure("/scopes")
                 />
-                <SelectField name="form[days]" id="key-days" label="Expires after" options=expiries value="90" error=field_failure(create, "/expires_at")/>
+                <SelectField name="form[days]" id="key-days" label="Expires after" options=expiries value="90" error=create.field_failure("/expires_at")/>
                 <div class="form-row">
-                    <TextField name="form[requests]" id="key-requests" label="Requests" kind="number" min="1" value="10000" error=field_failure(create, "/rate_limit/requests")/>
-                    <TextField name="form[per_seconds]" id="key-seconds" label="in seconds" kind="number" min="1" value="10" error=field_failure(create, "/rate_limit/per_seconds")/>
+                    <TextField name="form[requests]" id="key-requests" label="Requests" kind="number" min="1" value="10000" error=create.field_failure("/rate_limit/requests")/>
+                    <TextField name="form[per_seconds]" id="key-seconds" label="in seconds" kind="number" min="1" value="10" error=create.field_failure("/rate_limit/per_seconds")/>
                 </div>
-                <FormError error=failure(create)/>
+                <FormError error=create.failure()/>
                 <div class="form-actions"><Submit label="Create the key" pending=create.pending()/></div>
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()

@@ -2,13 +2,14 @@ use domain::api_keys::{ApiKey, ApiKeyStatus};
 use leptos::prelude::*;
 
 use super::KeyActions;
+use crate::calls::ChangeForm;
 use crate::components::badge::Badge;
 use crate::components::dialog::{Dialog, DialogButton};
 use crate::components::error_panel::FormError;
 use crate::components::field::SelectField;
 use crate::components::numbers::count;
 use crate::components::status::Status;
-use crate::components::submit::{Submit, failure};
+use crate::components::submit::Submit;
 use crate::components::time::{MaybeTime, Time};
 use crate::context::use_project;
 
@@ -86,13 +87,13 @@ fn RotateDialog(id: String, key: ApiKey, actions: KeyActions) -> impl IntoView {
     view! {
         <Dialog id title=format!("Rotate the key {}", key.name)>
             <p>"A new key with the same scopes and limits takes its place. It is shown once."</p>
-            <ActionForm action=actions.rotate>
+            <ChangeForm change=actions.rotate>
                 <input type="hidden" name="project" value=move || project.get().to_string()/>
                 <input type="hidden" name="id" value=key.id.to_string()/>
                 <SelectField name="overlap_seconds" id=select label="The old key stays good for" options=overlaps value="86400" hint="Time to put the new one in place"/>
-                <FormError error=failure(actions.rotate)/>
+                <FormError error=actions.rotate.failure()/>
                 <div class="form-actions"><Submit label="Rotate the key" pending=actions.rotate.pending()/></div>
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()
@@ -107,12 +108,12 @@ fn RevokeDialog(id: String, key: ApiKey, actions: KeyActions) -> impl IntoView {
                 "Every program that uses " <code>{key.prefix}</code>
                 " is refused within five seconds. This can not be undone. Last used: " <MaybeTime at=key.last_used_at/> "."
             </p>
-            <ActionForm action=actions.revoke>
+            <ChangeForm change=actions.revoke>
                 <input type="hidden" name="project" value=move || project.get().to_string()/>
                 <input type="hidden" name="id" value=key.id.to_string()/>
-                <FormError error=failure(actions.revoke)/>
+                <FormError error=actions.revoke.failure()/>
                 <div class="form-actions"><Submit label="Revoke the key" class="button danger" pending=actions.revoke.pending()/></div>
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()

@@ -2,13 +2,14 @@ use domain::Role;
 use domain::members::CreatedInvitation;
 use leptos::prelude::*;
 
+use crate::calls::{Change, ChangeForm, read};
 use crate::components::dialog::Dialog;
 use crate::components::error_panel::FormError;
 use crate::components::field::{SelectField, TextField};
 use crate::components::secret::SecretReveal;
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::context::{use_project, use_site};
-use crate::server_fns::members::{InviteMember, invitation_just_made};
+use crate::server_fns::members::{InvitationJustMade, InviteMember};
 
 pub(super) const INVITE: &str = "invite-member";
 
@@ -21,18 +22,18 @@ pub(super) fn roles() -> Vec<(String, String)> {
 }
 
 #[component]
-pub(super) fn InviteDialog(invite: ServerAction<InviteMember>) -> impl IntoView {
+pub(super) fn InviteDialog(invite: Change<InviteMember>) -> impl IntoView {
     let project = use_project();
     view! {
         <Dialog id=INVITE title="Invite to the project">
-            <ActionForm action=invite>
+            <ChangeForm change=invite>
                 <input type="hidden" name="project" value=move || project.get().to_string()/>
-                <TextField name="email" id="invite-email" label="E-mail address" kind="email" autocomplete="off" error=field_failure(invite, "/email")/>
+                <TextField name="email" id="invite-email" label="E-mail address" kind="email" autocomplete="off" error=invite.field_failure("/email")/>
                 <SelectField name="role" id="invite-role" label="Role" options=roles() value="editor"/>
                 <p class="hint">"You get a link to hand over. It is good for one account and a limited time; nothing is sent by e-mail."</p>
-                <FormError error=failure(invite)/>
+                <FormError error=invite.failure()/>
                 <div class="form-actions"><Submit label="Make the link" pending=invite.pending()/></div>
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()
@@ -40,8 +41,8 @@ pub(super) fn InviteDialog(invite: ServerAction<InviteMember>) -> impl IntoView 
 
 /// The link that was just made.
 #[component]
-pub(super) fn Invited(invite: ServerAction<InviteMember>) -> impl IntoView {
-    let before = Resource::new(|| (), |()| invitation_just_made());
+pub(super) fn Invited(invite: Change<InviteMember>) -> impl IntoView {
+    let before = read(|| InvitationJustMade {});
     view! {
         <Suspense>
             {move || {

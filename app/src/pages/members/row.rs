@@ -3,10 +3,11 @@ use leptos::prelude::*;
 
 use super::MemberActions;
 use super::invite::roles;
+use crate::calls::ChangeForm;
 use crate::components::badge::Badge;
 use crate::components::dialog::{Dialog, DialogButton};
 use crate::components::error_panel::FormError;
-use crate::components::submit::{Submit, failure};
+use crate::components::submit::Submit;
 use crate::components::time::Time;
 use crate::context::use_project;
 
@@ -46,14 +47,14 @@ fn RoleForm(member: Member, actions: MemberActions) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <ActionForm action=actions.set_role>
+        <ChangeForm change=actions.set_role>
             <input type="hidden" name="project" value=move || project.get().to_string()/>
             <input type="hidden" name="user" value=member.user_id.to_string()/>
             <div class="inline-form">
                 <select class="input" name="role" aria-label=label>{options}</select>
                 <Submit label="Save" class="button small"/>
             </div>
-        </ActionForm>
+        </ChangeForm>
     }
     .into_any()
 }
@@ -66,12 +67,12 @@ fn RemoveForm(member: Member, actions: MemberActions) -> impl IntoView {
         <DialogButton id=id.clone() class="button small danger">"Remove"</DialogButton>
         <Dialog id title=format!("Remove {}", member.name)>
             <p>{format!("{} can no longer see or change this project. Keys that this person made stay good: revoke them on the page API keys.", member.email)}</p>
-            <ActionForm action=actions.remove>
+            <ChangeForm change=actions.remove>
                 <input type="hidden" name="project" value=move || project.get().to_string()/>
                 <input type="hidden" name="user" value=member.user_id.to_string()/>
-                <FormError error=failure(actions.remove)/>
+                <FormError error=actions.remove.failure()/>
                 <div class="form-actions"><Submit label="Remove the member" class="button danger" pending=actions.remove.pending()/></div>
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()

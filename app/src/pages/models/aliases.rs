@@ -2,13 +2,13 @@
 
 use domain::Name;
 use domain::models::Alias;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
+use crate::calls::{Change, ChangeForm};
 use crate::components::badge::{Badge, Tone};
 use crate::components::error_panel::FormError;
 use crate::components::field::{SelectField, TextField};
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::server_fns::models::{RemoveModelAlias, SetModelAlias};
 
 /// The aliases of a model with a way to take each away.
@@ -17,7 +17,7 @@ pub fn AliasList(
     project: Name,
     model: Name,
     aliases: Vec<Alias>,
-    remove: ServerAction<RemoveModelAlias>,
+    remove: Change<RemoveModelAlias>,
 ) -> impl IntoView {
     if aliases.is_empty() {
         let example = format!("/predict/{model}/@champion");
@@ -35,19 +35,19 @@ pub fn AliasList(
                 <li class="row">
                     <Badge tone=Tone::Accent>{format!("@{}", alias.alias)}</Badge>
                     <a href=format!("/p/{project}/models/{model}/versions/{}", alias.version)>{format!("v{}", alias.version)}</a>
-                    <ActionForm action=remove>
+                    <ChangeForm change=remove>
                         <input type="hidden" name="project" value=project.to_string() />
                         <input type="hidden" name="model" value=model.to_string() />
                         <input type="hidden" name="alias" value=alias.alias.to_string() />
                         <button type="submit" class="button small ghost" aria-label=label>"Remove"</button>
-                    </ActionForm>
+                    </ChangeForm>
                 </li>
             }
         })
         .collect_view();
     view! {
         <ul class="stack-tight">{items}</ul>
-        <FormError error=failure(remove) />
+        <FormError error=remove.failure() />
     }
     .into_any()
 }
@@ -60,7 +60,7 @@ pub fn SetAliasForm(
     /// Newest first.
     versions: Vec<i32>,
     #[prop(optional)] fixed: Option<i32>,
-    set: ServerAction<SetModelAlias>,
+    set: Change<SetModelAlias>,
 ) -> impl IntoView {
     let version = if let Some(version) = fixed {
         view! { <input type="hidden" name="version" value=version.to_string() /> }.into_any()
@@ -73,7 +73,7 @@ pub fn SetAliasForm(
             .into_any()
     };
     view! {
-        <ActionForm action=set attr:class="form">
+        <ChangeForm change=set class="form">
             <input type="hidden" name="project" value=project.to_string() />
             <input type="hidden" name="model" value=model.to_string() />
             <div class="form-row">
@@ -82,16 +82,16 @@ pub fn SetAliasForm(
                     label="Alias"
                     placeholder="champion"
                     hint="An alias that is in use moves here."
-                    error=field_failure(set, "/alias")
+                    error=set.field_failure("/alias")
                     maxlength="63"
                 />
                 {version}
             </div>
-            <FormError error=failure(set) />
+            <FormError error=set.failure() />
             <div class="form-actions">
                 <Submit label="Set alias" class="button" pending=set.pending() />
             </div>
-        </ActionForm>
+        </ChangeForm>
     }
     .into_any()
 }

@@ -3,6 +3,7 @@ use domain::models::{Model, ModelVersion};
 use leptos::prelude::*;
 
 use super::aliases::{AliasList, SetAliasForm};
+use crate::calls::{Change, read_when};
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
@@ -10,12 +11,11 @@ use crate::components::loaded::loaded_page;
 use crate::components::not_found::NotFound;
 use crate::components::numbers;
 use crate::components::page_header::PageHeader;
-use crate::components::submit::successes;
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::context::{use_name_param, use_project};
 use crate::live::use_live;
-use crate::server_fns::models::{RemoveModelAlias, SetModelAlias, get_model};
+use crate::server_fns::models::{GetModel, RemoveModelAlias, SetModelAlias};
 
 #[component]
 pub fn ModelPage() -> impl IntoView {
@@ -29,9 +29,9 @@ pub fn ModelPage() -> impl IntoView {
 #[component]
 fn ModelDetail(name: Name) -> impl IntoView {
     let project = use_project();
-    let set = ServerAction::<SetModelAlias>::new();
-    let remove = ServerAction::<RemoveModelAlias>::new();
-    let (was_set, was_removed) = (successes(set), successes(remove));
+    let set = Change::<SetModelAlias>::new();
+    let remove = Change::<RemoveModelAlias>::new();
+    let (was_set, was_removed) = (set.successes(), remove.successes());
     let changes = use_live(|| {
         vec![
             domain::events::Topic::Runs,
@@ -40,16 +40,12 @@ fn ModelDetail(name: Name) -> impl IntoView {
     });
     let model = {
         let name = name.clone();
-        Resource::new(
-            move || {
-                (
-                    project.get(),
-                    changes.get(),
-                    was_set.get(),
-                    was_removed.get(),
-                )
+        read_when(
+            move || changes.get() + was_set.get() + was_removed.get(),
+            move || GetModel {
+                project: project.get(),
+                model: name.clone(),
             },
-            move |(project, ..)| get_model(project, name.clone()),
         )
     };
     let crumbs =
@@ -80,8 +76,8 @@ fn ModelDetail(name: Name) -> impl IntoView {
 fn page(
     project: &Name,
     model: Model,
-    set: ServerAction<SetModelAlias>,
-    remove: ServerAction<RemoveModelAlias>,
+    set: Change<SetModelAlias>,
+    remove: Change<RemoveModelAlias>,
 ) -> AnyView {
     let Model {
         name,

@@ -2,6 +2,7 @@ use domain::models::ModelSummary;
 use domain::{Name, Page};
 use leptos::prelude::*;
 
+use crate::calls::read_when;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
@@ -15,7 +16,7 @@ use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::context::{use_project, use_query};
 use crate::live::use_live;
-use crate::server_fns::models::list_models;
+use crate::server_fns::models::ListModels;
 
 #[component]
 pub fn ModelsPage() -> impl IntoView {
@@ -27,9 +28,12 @@ pub fn ModelsPage() -> impl IntoView {
             domain::events::Topic::Deployments,
         ]
     });
-    let models = Resource::new(
-        move || (project.get(), cursor.get(), changes.get()),
-        |(project, cursor, _)| list_models(project, cursor),
+    let models = read_when(
+        move || changes.get(),
+        move || ListModels {
+            project: project.get(),
+            cursor: cursor.get(),
+        },
     );
     view! {
         <PageHeader title="Models" lead="Each training run adds a numbered version to its model. Versions never change once they are made.">

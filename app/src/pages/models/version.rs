@@ -8,6 +8,7 @@ use domain::models::{Alias, ModelVersion};
 use leptos::prelude::*;
 
 use super::aliases::{AliasList, SetAliasForm};
+use crate::calls::{Change, read_when};
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::code::Identifier;
@@ -16,13 +17,12 @@ use crate::components::loaded::{loaded, loaded_page};
 use crate::components::not_found::NotFound;
 use crate::components::numbers;
 use crate::components::page_header::PageHeader;
-use crate::components::submit::successes;
 use crate::components::table::Facts;
 use crate::components::time::Time;
 use crate::context::{use_name_param, use_param, use_project};
 use crate::live::use_live;
-use crate::server_fns::deployments::list_deployments;
-use crate::server_fns::models::{RemoveModelAlias, SetModelAlias, get_model_version};
+use crate::server_fns::deployments::ListDeployments;
+use crate::server_fns::models::{GetModelVersion, RemoveModelAlias, SetModelAlias};
 
 #[component]
 pub fn ModelVersionPage() -> impl IntoView {
@@ -41,27 +41,26 @@ pub fn ModelVersionPage() -> impl IntoView {
 #[component]
 fn Version(model: Name, version: i32) -> impl IntoView {
     let project = use_project();
-    let set = ServerAction::<SetModelAlias>::new();
-    let remove = ServerAction::<RemoveModelAlias>::new();
-    let (was_set, was_removed) = (successes(set), successes(remove));
+    let set = Change::<SetModelAlias>::new();
+    let remove = Change::<RemoveModelAlias>::new();
+    let (was_set, was_removed) = (set.successes(), remove.successes());
     let changes = use_live(|| vec![domain::events::Topic::Deployments]);
     let resource = {
         let model = model.clone();
-        Resource::new(
-            move || {
-                (
-                    project.get(),
-                    changes.get(),
-                    was_set.get(),
-                    was_removed.get(),
-                )
+        read_when(
+            move || changes.get() + was_set.get() + was_removed.get(),
+            move || GetModelVersion {
+                project: project.get(),
+                model: model.clone(),
+                version,
             },
-            move |(project, ..)| get_model_version(project, model.clone(), version),
         )
     };
-    let deployments = Resource::new(
-        move || (project.get(), changes.get()),
-        |(project, _)| list_deployments(project),
+    let deployments = read_when(
+        move || changes.get(),
+        move || ListDeployments {
+            project: project.get(),
+        },
     );
     let crumbs = {
         let model = model.clone();
@@ -118,8 +117,8 @@ fn Version(model: Name, version: i32) -> impl IntoView {
 fn page(
     project: &Name,
     version: ModelVersion,
-    set: ServerAction<SetModelAlias>,
-    remove: ServerAction<RemoveModelAlias>,
+    set: Change<SetModelAlias>,
+    remove: Change<RemoveModelAlias>,
 ) -> AnyView {
     let aliases = version
         .aliases

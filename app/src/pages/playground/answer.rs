@@ -1,32 +1,28 @@
-use std::collections::BTreeMap;
-
 use domain::Name;
 use domain::predictions::Route;
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::row;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::code::Identifier;
 use crate::components::numbers;
 use crate::components::table::{Facts, TableFrame};
 use crate::error::{AppError, describe};
+use crate::row::{self, Entries};
 use crate::server_fns::predictions::TriedPrediction;
 
 type Answer = Option<Result<TriedPrediction, AppError>>;
 
 /// What is wrong with each field, by its name.
-pub(super) fn field_errors(answer: &Answer) -> BTreeMap<String, String> {
+pub(super) fn field_errors(answer: &Answer) -> Entries {
     let Some(Err(error)) = answer else {
-        return BTreeMap::new();
+        return Entries::new();
     };
-    error
-        .problem()
-        .errors
-        .iter()
-        .filter_map(|error| Some((row::field_of(&error.pointer)?, describe(error))))
-        .collect()
+    let errors = error.problem().errors.iter();
+    row::entries(
+        &mut errors.filter_map(|error| Some((row::field_of(&error.pointer)?, describe(error)))),
+    )
 }
 
 /// The answer, read out when it arrives.

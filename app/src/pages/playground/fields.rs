@@ -1,7 +1,5 @@
 //! The form that a signature asks for. Every control sends its text by name; with WebAssembly it also moves the row.
 
-use std::collections::BTreeMap;
-
 use domain::datasets::ColumnType;
 use domain::models::{InputField, Signature};
 use domain::predictions::Route;
@@ -9,10 +7,10 @@ use domain::rollouts::Rollout;
 use leptos::prelude::*;
 
 use super::FIELD_PREFIX;
-use super::row::{self, Entries};
 use crate::browser;
 use crate::components::field::Field;
 use crate::components::numbers;
+use crate::row::{self, Entries};
 
 /// More categories than this are offered while typing instead of as a list to choose from.
 const MOST_OPTIONS: usize = 50;
@@ -44,7 +42,7 @@ pub(super) fn row_fields(
     signature: &Signature,
     entries: RwSignal<Entries>,
     written: RwSignal<Option<String>>,
-    errors: Memo<BTreeMap<String, String>>,
+    errors: Memo<Entries>,
 ) -> AnyView {
     let fields = signature
         .inputs

@@ -2,18 +2,16 @@ use domain::projects::Project;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
+use crate::calls::Reading;
 use crate::components::icon::{Glyph, Icon, Logo};
 use crate::components::loaded::loaded;
 use crate::components::theme_switch::ThemeSwitch;
 use crate::context::use_project;
-use crate::error::AppError;
 use crate::server_fns::session::Session;
-
-type SessionResource = Resource<Result<Session, AppError>>;
 
 /// The side bar; on a narrow window a bar at the top that unfolds.
 #[component]
-pub(super) fn Navigation(session: SessionResource) -> impl IntoView {
+pub(super) fn Navigation(session: Reading<Session>) -> impl IntoView {
     let project = use_project();
     let path = use_location().pathname;
     let (open, set_open) = signal(false);
@@ -60,7 +58,7 @@ fn is_open(event: &leptos::ev::Event) -> bool {
 }
 
 #[component]
-fn Projects(session: SessionResource) -> impl IntoView {
+fn Projects(session: Reading<Session>) -> impl IntoView {
     let project = use_project();
     let path = use_location().pathname;
     let (open, set_open) = signal(false);
@@ -145,7 +143,7 @@ fn NavLink(
 }
 
 #[component]
-fn Person(session: SessionResource) -> impl IntoView {
+fn Person(session: Reading<Session>) -> impl IntoView {
     let project = use_project();
     view! {
         <ThemeSwitch/>

@@ -7,10 +7,10 @@ use domain::events::Topic;
 use domain::ids::TrainingRunId;
 use domain::training_runs::{RunError, RunStatus, Stage, TrainingRun, TrainingSpec};
 use domain::{Name, Timestamp};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::list::short_id;
+use crate::calls::{Change, ChangeForm, read_when};
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
@@ -23,12 +23,12 @@ use crate::components::numbers;
 use crate::components::page_header::PageHeader;
 use crate::components::refreshed::refreshed_page;
 use crate::components::status::Status;
-use crate::components::submit::{Submit, failure, successes};
+use crate::components::submit::Submit;
 use crate::components::table::Facts;
 use crate::components::time::Time;
 use crate::context::{use_param, use_project};
 use crate::live::use_live;
-use crate::server_fns::training_runs::{CancelTrainingRun, get_training_run};
+use crate::server_fns::training_runs::{CancelTrainingRun, GetTrainingRun};
 
 #[component]
 pub fn TrainingRunPage() -> impl IntoView {
@@ -43,12 +43,15 @@ pub fn TrainingRunPage() -> impl IntoView {
 #[component]
 fn Run(id: TrainingRunId) -> impl IntoView {
     let project = use_project();
-    let cancel = ServerAction::<CancelTrainingRun>::new();
-    let cancelled = successes(cancel);
+    let cancel = Change::<CancelTrainingRun>::new();
+    let cancelled = cancel.successes();
     let changes = use_live(move || vec![Topic::Run(id)]);
-    let run = Resource::new(
-        move || (project.get(), changes.get(), cancelled.get()),
-        move |(project, _, _)| get_training_run(project, id),
+    let run = read_when(
+        move || changes.get() + cancelled.get(),
+        move || GetTrainingRun {
+            project: project.get(),
+            id,
+        },
     );
     let crumbs = Signal::derive(move || {
         vec![(
@@ -65,11 +68,7 @@ fn Run(id: TrainingRunId) -> impl IntoView {
     .into_any()
 }
 
-fn page(
-    project: Name,
-    run: Signal<TrainingRun>,
-    cancel: ServerAction<CancelTrainingRun>,
-) -> AnyView {
+fn page(project: Name, run: Signal<TrainingRun>, cancel: Change<CancelTrainingRun>) -> AnyView {
     let status = Memo::new(move |_| run.with(|run| run.status));
     let (id, spec) = run.with_untracked(|run| (run.id, run.spec.clone()));
     let head = {
@@ -90,7 +89,7 @@ fn page(
     let asked = asked(&project, run, &spec);
     view! {
         <div class="stack">
-            <Card>{head} <FormError error=failure(cancel) /></Card>
+            <Card>{head} <FormError error=cancel.failure() /></Card>
             {outcome}
             <Card title="Log">{log}</Card>
             <Card title="What was asked">{asked}</Card>
@@ -103,7 +102,7 @@ fn head(
     project: &Name,
     status: RunStatus,
     run: Signal<TrainingRun>,
-    cancel: ServerAction<CancelTrainingRun>,
+    cancel: Change<CancelTrainingRun>,
 ) -> AnyView {
     let id = run.with_untracked(|run| run.id);
     let fraction = move || run.with(|run| run.progress.map_or(0.0, |progress| progress.fraction));
@@ -115,11 +114,11 @@ fn head(
     let cancel_form = (!status.is_final()).then(|| {
         let (project, id) = (project.to_string(), id.to_string());
         view! {
-            <ActionForm action=cancel>
+            <ChangeForm change=cancel>
                 <input type="hidden" name="project" value=project />
                 <input type="hidden" name="id" value=id />
                 <Submit label="Cancel the run" class="button danger" pending=cancel.pending() />
-            </ActionForm>
+            </ChangeForm>
         }
     });
     view! {

@@ -3,6 +3,7 @@ use domain::training_runs::{RunStatus, TrainingRun};
 use domain::{Name, Page};
 use leptos::prelude::*;
 
+use crate::calls::read_when;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
@@ -16,16 +17,19 @@ use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::context::{use_project, use_query};
 use crate::live::use_live;
-use crate::server_fns::training_runs::list_training_runs;
+use crate::server_fns::training_runs::ListTrainingRuns;
 
 #[component]
 pub fn TrainingRunsPage() -> impl IntoView {
     let project = use_project();
     let cursor = use_query("cursor");
     let changes = use_live(|| vec![Topic::Runs]);
-    let runs = Resource::new(
-        move || (project.get(), cursor.get(), changes.get()),
-        |(project, cursor, _)| list_training_runs(project, cursor),
+    let runs = read_when(
+        move || changes.get(),
+        move || ListTrainingRuns {
+            project: project.get(),
+            cursor: cursor.get(),
+        },
     );
     view! {
         <PageHeader title="Training runs" lead="Each run trains one new version of a model and measures it on rows it has not seen.">

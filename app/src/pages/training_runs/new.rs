@@ -7,8 +7,8 @@ use domain::datasets::DatasetStatus;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
-use leptos_router::components::Form;
 
+use crate::calls::read;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::card::Card;
@@ -18,25 +18,20 @@ use crate::components::icon::Glyph;
 use crate::components::loaded::loaded_page;
 use crate::components::numbers;
 use crate::components::page_header::PageHeader;
+use crate::components::query_form::QueryForm;
 use crate::context::{use_project, use_query};
-use crate::server_fns::training_runs::{TrainingChoices, get_training_choices};
+use crate::server_fns::training_runs::{GetTrainingChoices, TrainingChoices};
 
 #[component]
 pub fn NewTrainingRunPage() -> impl IntoView {
     let project = use_project();
     let dataset = use_query("dataset");
     let version = use_query("dataset_version");
-    let choices = Resource::new(
-        move || (project.get(), dataset.get(), version.get()),
-        |(project, dataset, version)| {
-            let dataset = dataset.and_then(|name| Name::new(name).ok());
-            get_training_choices(
-                project,
-                dataset,
-                version.and_then(|version| version.parse().ok()),
-            )
-        },
-    );
+    let choices = read(move || GetTrainingChoices {
+        project: project.get(),
+        dataset: dataset.get().and_then(|name| Name::new(name).ok()),
+        version: version.get().and_then(|version| version.parse().ok()),
+    });
     let crumbs = Signal::derive(move || {
         vec![(
             "Training runs".to_owned(),
@@ -130,7 +125,7 @@ fn choose_dataset(project: &Name, choices: &TrainingChoices) -> AnyView {
         .collect_view();
     view! {
         <Card title="1. Data">
-            <Form method="get" action attr:class="form-row">
+            <QueryForm action class="form-row">
                 <Field id="dataset" label="Dataset">
                     <select class="input" id="dataset" name="dataset" required=true on:change=|event| submit_own_form(&event, &["dataset_version"])>
                         {(!has_choice).then(|| view! { <option value="">"Choose a dataset"</option> })}
@@ -152,7 +147,7 @@ fn choose_dataset(project: &Name, choices: &TrainingChoices) -> AnyView {
                         {if has_choice { "Change" } else { "Continue" }}
                     </button>
                 </div>
-            </Form>
+            </QueryForm>
         </Card>
     }
     .into_any()

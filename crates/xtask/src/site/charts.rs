@@ -1,17 +1,18 @@
-//! The chart library: the `charming` crate carries the very build of ECharts that its types describe.
+//! The chart library: ECharts, minified, out of the package of the `charming` crate.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{CargoOpt, MetadataCommand};
 
 use crate::workspace::Workspace;
 
 /// The minified library, inside the package that cargo has fetched.
 pub(super) fn find(workspace: &Workspace) -> Result<PathBuf> {
     let metadata = MetadataCommand::new()
-        .manifest_path(workspace.root.join("Cargo.toml"))
+        .manifest_path(workspace.root.join("crates/xtask/Cargo.toml"))
+        .features(CargoOpt::SomeFeatures(vec!["echarts".to_owned()]))
         // For one platform, or cargo would fetch the packages of all.
         .other_options(["--locked", "--filter-platform=wasm32-unknown-unknown"].map(str::to_owned))
         .exec()?;
@@ -19,7 +20,7 @@ pub(super) fn find(workspace: &Workspace) -> Result<PathBuf> {
         .packages
         .iter()
         .find(|package| package.name.as_str() == "charming")
-        .context("no member depends on the charming crate, which carries ECharts")?;
+        .context("xtask does not name the charming crate, which carries ECharts")?;
     let assets = package
         .manifest_path
         .parent()

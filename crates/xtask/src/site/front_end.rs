@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process;
@@ -15,6 +15,9 @@ use crate::workspace::Workspace;
 
 const PROFILE: &str = "wasm-release";
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Debian's 108 mixes up the tables of functions and of JavaScript values: its modules load and then fail.
+const OLDEST_WASM_OPT: u32 = 120;
 
 /// Compiles and returns the module as the linker left it.
 pub(super) fn compile(workspace: &Workspace) -> Result<PathBuf> {
@@ -55,7 +58,7 @@ pub(super) fn bind(wasm: &Path, bundle: &mut Bundle) -> Result<()> {
     if let Some(program) = process::find("wasm-opt")
         && let Err(error) = optimise(&program, &module)
     {
-        // An older wasm-opt does not know what a newer compiler emits; the module works without it.
+        // The module works without it.
         println!("[build] wasm-opt is left out: {error:#}");
     }
     bundle.add_hashed("wasm", "volary", "wasm", fs::read(&module)?);
@@ -74,6 +77,13 @@ pub(super) fn bind(wasm: &Path, bundle: &mut Bundle) -> Result<()> {
 }
 
 fn optimise(program: &Path, module: &Path) -> Result<()> {
+    let mut command = Command::new(program);
+    command.arg("--version");
+    let version = version(&process::capture(&mut command, Duration::from_secs(10))?)
+        .context("it does not tell its version")?;
+    if version < OLDEST_WASM_OPT {
+        bail!("version {version} is older than {OLDEST_WASM_OPT}");
+    }
     let optimised = module.with_extension("opt.wasm");
     let mut command = Command::new(program);
     command.arg("-Oz");
@@ -90,4 +100,21 @@ fn optimise(program: &Path, module: &Path) -> Result<()> {
     process::capture(&mut command, Duration::from_mins(10))?;
     fs::rename(optimised, module)?;
     Ok(())
+}
+
+/// Out of `wasm-opt version 132 (version_132)`.
+fn version(text: &str) -> Option<u32> {
+    text.split_whitespace().find_map(|word| word.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_wasm_opt_is_read() {
+        assert_eq!(version("wasm-opt version 132 (version_132)\n"), Some(132));
+        assert_eq!(version("wasm-opt version 108\n"), Some(108));
+        assert_eq!(version("wasm-opt"), None);
+    }
 }

@@ -1,8 +1,9 @@
 //! Code in the WebAssembly module that never runs, and that no linker can know to be unused.
 //!
 //! Leptos takes over a page in one of two ways: at once (`hydrate_body`, ours) or asynchronously (`hydrate_lazy`). Every
-//! erased view holds a pointer to the code of both, so the second stays in the module: a fifth of it. Here its functions
-//! lose their bodies, and what only they needed goes with them.
+//! erased view holds a pointer to the code of both, so the second stays in the module: a tenth of it. The same holds for
+//! templates, which we have none of, and for the list of all routes, which only a server makes. Here such functions lose
+//! their bodies, and what only they needed goes with them.
 
 use std::collections::HashSet;
 
@@ -12,10 +13,13 @@ use walrus::{
     FunctionBuilder, FunctionId, FunctionKind, LocalFunction, Module, ModuleConfig, passes,
 };
 
-/// In the names of all functions of the second way.
-const UNUSED: &str = "hydrate_async";
-/// In the name of its entry, which is in the module when somebody calls it.
-const ENTRY: &str = "hydrate_from_async";
+/// In the names of all functions of the second way, and in the name of its entry, which is in the module when somebody
+/// calls it.
+const UNUSED: [(&str, &str); 3] = [
+    ("hydrate_async", "hydrate_from_async"),
+    ("hydrate_from_template", "ViewTemplate"),
+    ("generate_routes", "generate_route_list"),
+];
 /// Shorter functions may have been merged with equal ones that are in use, and are not worth the risk.
 const SHORTEST: u64 = 64;
 
@@ -26,18 +30,20 @@ pub(super) fn remove(module: &[u8]) -> Result<Vec<u8>> {
         .generate_name_section(false)
         .generate_producers_section(false);
     let mut module = config.parse(module)?;
-    if named(&module, ENTRY).next().is_none() {
-        for function in unused(&module) {
-            empty(&mut module, function);
+    for (part, entry) in UNUSED {
+        if named(&module, entry).next().is_none() {
+            for function in unused(&module, part) {
+                empty(&mut module, function);
+            }
         }
-        passes::gc::run(&mut module);
     }
+    passes::gc::run(&mut module);
     Ok(module.emit_wasm())
 }
 
 /// The functions to empty: long, named as unused, and called by none that is not.
-fn unused(module: &Module) -> Vec<FunctionId> {
-    let family = named(module, UNUSED)
+fn unused(module: &Module, part: &str) -> Vec<FunctionId> {
+    let family = named(module, part)
         .map(|(id, _)| id)
         .collect::<HashSet<_>>();
     let mut called = Called(HashSet::new());
@@ -46,7 +52,7 @@ fn unused(module: &Module) -> Vec<FunctionId> {
             dfs_in_order(&mut called, function, function.entry_block());
         }
     }
-    named(module, UNUSED)
+    named(module, part)
         .filter(|(id, function)| function.size() >= SHORTEST && !called.0.contains(id))
         .map(|(id, _)| id)
         .collect()

@@ -54,22 +54,18 @@ impl Caller {
         } else {
             by_token(state, presented, address, now)?
         };
-        match found.filter(|(_, key)| key.is_active(now)) {
-            Some((scopes, key)) => {
-                key.touch(now, address);
-                Ok(Self { key, scopes, now })
-            }
-            None => {
-                serving
-                    .refusals
-                    .take(address)
-                    .map_err(|retry_after| Error::RateLimited { retry_after })?;
-                Err(Error::Unauthenticated(
-                    "the API key or token is not valid: it may be mistyped, expired or revoked"
-                        .to_owned(),
-                ))
-            }
-        }
+        let Some((scopes, key)) = found.filter(|(_, key)| key.is_active(now)) else {
+            serving
+                .refusals
+                .take(address)
+                .map_err(|retry_after| Error::RateLimited { retry_after })?;
+            return Err(Error::Unauthenticated(
+                "the API key or token is not valid: it may be mistyped, expired or revoked"
+                    .to_owned(),
+            ));
+        };
+        key.touch(now, address);
+        Ok(Self { key, scopes, now })
     }
 }
 
@@ -97,32 +93,34 @@ fn by_key(state: &AppState, presented: &str) -> Option<Arc<Key>> {
     state.serving.snapshot().key(&hash).map(Arc::clone)
 }
 
+/// A key, and what it may do here: a token may carry less than its key.
+type Opened = (Arc<[Scope]>, Arc<Key>);
+
 /// A signature is checked once; the key behind it is looked up every time, for it may have been revoked.
 fn by_token(
     state: &AppState,
     presented: &str,
     address: IpAddr,
     now: Timestamp,
-) -> Result<Option<(Arc<[Scope]>, Arc<Key>)>> {
+) -> Result<Option<Opened>> {
     if presented.is_empty() || presented.len() > LONGEST_TOKEN {
         return Ok(None);
     }
     let serving = &state.serving;
     let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
-    let token = match serving.tokens.get(&hash, now) {
-        Some(token) => token,
-        None => {
-            // A signature takes far longer than anything else here.
-            serving
-                .refusals
-                .take(address)
-                .map_err(|retry_after| Error::RateLimited { retry_after })?;
-            let Some(token) = verify(state, presented, now) else {
-                return Ok(None);
-            };
-            serving.tokens.insert(hash, token.clone(), now);
-            token
-        }
+    let token = if let Some(token) = serving.tokens.get(&hash, now) {
+        token
+    } else {
+        // A signature takes far longer than anything else here.
+        serving
+            .refusals
+            .take(address)
+            .map_err(|retry_after| Error::RateLimited { retry_after })?;
+        let Some(token) = verify(state, presented, now) else {
+            return Ok(None);
+        };
+        serving.tokens.insert(hash, token.clone(), now);
+        token
     };
     let key = serving.snapshot().key_by_id(token.key).map(Arc::clone);
     Ok(key.map(|key| (token.scopes, key)))

@@ -2,11 +2,12 @@ use domain::Name;
 use domain::datasets::{DatasetStatus, Preview};
 use leptos::prelude::*;
 
+use crate::calls::read;
 use crate::components::card::Card;
 use crate::components::loaded::loaded;
 use crate::components::table::TableFrame;
 use crate::context::use_project;
-use crate::server_fns::datasets::preview_dataset;
+use crate::server_fns::datasets::PreviewDataset;
 
 /// The first rows, as they stand in the file.
 #[component]
@@ -15,10 +16,11 @@ pub(super) fn PreviewTable(name: Name, version: i32, status: DatasetStatus) -> i
         return view! { <Card><p class="muted">"Rows appear here once the version is ready."</p></Card> }.into_any();
     }
     let project = use_project();
-    let preview = Resource::new(
-        move || project.get(),
-        move |project| preview_dataset(project, name.clone(), Some(version)),
-    );
+    let preview = read(move || PreviewDataset {
+        project: project.get(),
+        name: name.clone(),
+        version: Some(version),
+    });
     loaded(preview, table)
 }
 

@@ -2,6 +2,7 @@ use domain::Name;
 use domain::datasets::DatasetVersion;
 use leptos::prelude::*;
 
+use crate::calls::read;
 use crate::components::card::Card;
 use crate::components::code::Identifier;
 use crate::components::loaded::loaded;
@@ -10,7 +11,7 @@ use crate::components::status::Status;
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::context::use_project;
-use crate::server_fns::datasets::list_dataset_versions;
+use crate::server_fns::datasets::ListDatasetVersions;
 
 /// Every version that was ever uploaded, newest first.
 #[component]
@@ -18,10 +19,10 @@ pub(super) fn Versions(name: Name, shown: i32) -> impl IntoView {
     let project = use_project();
     let versions = {
         let name = name.clone();
-        Resource::new(
-            move || project.get(),
-            move |project| list_dataset_versions(project, name.clone()),
-        )
+        read(move || ListDatasetVersions {
+            project: project.get(),
+            name: name.clone(),
+        })
     };
     loaded(versions, move |versions| {
         let base = format!("/p/{}/datasets/{name}", project.get());

@@ -3,19 +3,25 @@ use domain::ledger::{LedgerEntry, LedgerPage};
 use leptos::prelude::*;
 use serde_json::Value;
 
+use crate::calls::read_when;
 use crate::components::card::Card;
 use crate::components::loaded::loaded;
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
-use crate::server_fns::ledger::list_ledger;
+use crate::server_fns::ledger::ListLedger;
 
 /// What changed here, by whom and why: the ledger's rows of this deployment.
 pub(super) fn history(project: &Name, name: &Name, live: Signal<u64>) -> AnyView {
     let ledger = {
         let (project, name) = (project.clone(), name.to_string());
-        Resource::new(
+        read_when(
             move || live.get(),
-            move |_| list_ledger(project.clone(), Some(name.clone()), None, None),
+            move || ListLedger {
+                project: project.clone(),
+                deployment: Some(name.clone()),
+                at: None,
+                cursor: None,
+            },
         )
     };
     let href = format!("/p/{project}/ledger?deployment={name}");

@@ -4,6 +4,7 @@ use domain::Name;
 use domain::metrics::{DeploymentMetrics, MetricPoint, VersionSeries};
 use leptos::prelude::*;
 
+use crate::calls::read_when;
 use crate::components::card::Card;
 use crate::components::chart::{
     Chart, ChartData, ChartLine, Dash, LineChart, Unit, lettered, with_gaps,
@@ -13,16 +14,20 @@ use crate::components::numbers;
 use crate::components::refreshed::refreshed_part;
 use crate::components::table::TableFrame;
 use crate::context::{use_query, use_site};
-use crate::server_fns::metrics::{MetricsRange, get_deployment_metrics};
+use crate::server_fns::metrics::{GetDeploymentMetrics, MetricsRange};
 
 pub(super) fn metrics(project: &Name, name: &Name, live: Signal<u64>) -> AnyView {
     let query = use_query("range");
     let range = Memo::new(move |_| MetricsRange::from_query(query.get().as_deref()));
     let series = {
         let (project, name) = (project.clone(), name.clone());
-        Resource::new(
-            move || (range.get(), live.get()),
-            move |(range, _)| get_deployment_metrics(project.clone(), name.clone(), range),
+        read_when(
+            move || live.get(),
+            move || GetDeploymentMetrics {
+                project: project.clone(),
+                deployment: name.clone(),
+                range: range.get(),
+            },
         )
     };
     let base = format!("/p/{project}/deployments/{name}?tab=metrics");

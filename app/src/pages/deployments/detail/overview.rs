@@ -1,17 +1,17 @@
 use domain::Name;
 use domain::deployments::Deployment;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::Changes;
 use super::traffic::card::rollout_buttons;
 use super::traffic::verdicts::newest_verdict;
+use crate::calls::{Change, ChangeForm};
 use crate::components::card::Card;
 use crate::components::code::CopyButton;
 use crate::components::dialog::{Dialog, DialogButton};
 use crate::components::error_panel::FormError;
 use crate::components::field::TextField;
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::components::table::Facts;
 use crate::components::time::Time;
 use crate::components::traffic_bar::TrafficBar;
@@ -98,7 +98,7 @@ pub(super) fn overview(
 
 #[component]
 fn Remove(project: Name, name: Name) -> impl IntoView {
-    let remove = ServerAction::<DeleteDeployment>::new();
+    let remove = Change::<DeleteDeployment>::new();
     let label = format!("Type {name} to confirm");
     let path = format!("/predict/{name}");
     let (project, name) = (project.to_string(), name.to_string());
@@ -108,17 +108,17 @@ fn Remove(project: Name, name: Name) -> impl IntoView {
                 "Delete the deployment"
             </DialogButton>
         </div>
-        <FormError error=failure(remove) />
+        <FormError error=remove.failure() />
         <Dialog id="delete-deployment" title="Delete the deployment">
             <p>
                 "From then on, requests to " {path} " are answered with 404. The model and its versions stay, and the ledger keeps what was live when."
             </p>
-            <ActionForm action=remove attr:class="form">
+            <ChangeForm change=remove class="form">
                 <input type="hidden" name="project" value=project />
                 <input type="hidden" name="name" value=name />
-                <TextField name="confirm" label error=field_failure(remove, "/confirm") autocomplete="off" />
+                <TextField name="confirm" label error=remove.field_failure("/confirm") autocomplete="off" />
                 <Submit label="Delete it" class="button danger" pending=remove.pending() />
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()

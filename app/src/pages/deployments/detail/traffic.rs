@@ -10,11 +10,12 @@ use domain::deployments::Deployment;
 use leptos::prelude::*;
 
 use super::Changes;
+use crate::calls::read_when;
 use crate::components::card::Card;
 use crate::components::loaded::loaded;
 use crate::context::use_query;
-use crate::server_fns::deployments::get_deployment_choices;
-use crate::server_fns::rollouts::list_rollouts;
+use crate::server_fns::deployments::GetDeploymentChoices;
+use crate::server_fns::rollouts::ListRollouts;
 
 pub(super) fn traffic(
     project: &Name,
@@ -25,20 +26,30 @@ pub(super) fn traffic(
     let active = Memo::new(move |_| {
         deployment.with(|deployment| deployment.rollout.as_ref().map(|rollout| rollout.id))
     });
+    let begun = Memo::new(move |count: Option<&u64>| {
+        active.track();
+        count.map_or(0, |count| count + 1)
+    });
     let (name, model) =
         deployment.with_untracked(|deployment| (deployment.name.clone(), deployment.model.clone()));
     let choices = {
         let project = project.clone();
-        Resource::new(
-            move || active.get(),
-            move |_| get_deployment_choices(project.clone(), Some(model.clone())),
+        read_when(
+            move || begun.get(),
+            move || GetDeploymentChoices {
+                project: project.clone(),
+                model: Some(model.clone()),
+            },
         )
     };
     let rollouts = {
         let project = project.clone();
-        Resource::new(
-            move || (active.get(), live.get()),
-            move |_| list_rollouts(project.clone(), name.clone()),
+        read_when(
+            move || begun.get() + live.get(),
+            move || ListRollouts {
+                project: project.clone(),
+                deployment: name.clone(),
+            },
         )
     };
     let asked = use_query("version");

@@ -4,20 +4,25 @@ use domain::ids::TrainingRunId;
 use domain::training_runs::{LogLine, RunStatus};
 use leptos::prelude::*;
 
+use crate::calls::read_when;
 use crate::components::log_view::LogView;
 use crate::components::refreshed::refreshed_part;
 use crate::live::on_event;
-use crate::server_fns::training_runs::training_run_logs;
+use crate::server_fns::training_runs::TrainingRunLogs;
 
 /// The lines so far, and then those that the stream brings.
 pub(super) fn run_log(project: Name, id: TrainingRunId, status: Memo<RunStatus>) -> AnyView {
     let is_final = Memo::new(move |_| status.get().is_final());
-    let missed = RwSignal::new(0_u32);
+    let missed = RwSignal::new(0_u64);
     let streamed = RwSignal::new(Vec::<LogLine>::new());
     // Read once more at the end and after every gap, so that no line is ever missing.
-    let logs = Resource::new(
-        move || (is_final.get(), missed.get()),
-        move |_| training_run_logs(project.clone(), id, 0),
+    let logs = read_when(
+        move || missed.get() + u64::from(is_final.get()),
+        move || TrainingRunLogs {
+            project: project.clone(),
+            id,
+            after: 0,
+        },
     );
     on_event(
         move || vec![Topic::Run(id)],
@@ -38,7 +43,7 @@ pub(super) fn run_log(project: Name, id: TrainingRunId, status: Memo<RunStatus>)
 
 fn merged(stored: &[LogLine], streamed: &[LogLine]) -> Vec<LogLine> {
     let mut lines: Vec<LogLine> = stored.iter().chain(streamed).cloned().collect();
-    lines.sort_by_key(|line| line.seq);
+    lines.sort_unstable_by_key(|line| line.seq);
     lines.dedup_by_key(|line| line.seq);
     lines
 }

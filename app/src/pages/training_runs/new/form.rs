@@ -1,12 +1,12 @@
 use domain::Name;
 use domain::datasets::{ColumnProfile, DatasetVersion};
 use domain::training_runs::{Split, TrainingBudget};
-use leptos::form::{ActionForm, FromFormData as _};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 use leptos_router::hooks::use_query_map;
 
+use crate::calls::{Change, ChangeForm};
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Banner;
@@ -14,7 +14,7 @@ use crate::components::card::Card;
 use crate::components::error_panel::FormError;
 use crate::components::field::{Field, TextField};
 use crate::components::numbers;
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::server_fns::training_runs::{CreateTrainingRun, TrainingChoices, TrainingForm};
 
 /// The run's form for the columns of `dataset`. The query may carry other first values: that is how a run is cloned.
@@ -36,7 +36,7 @@ pub(super) fn run_form(
         .into_any();
     }
     let first = first_values(dataset);
-    let action = ServerAction::<CreateTrainingRun>::new();
+    let action = Change::<CreateTrainingRun>::new();
     let form = RwSignal::new(first.clone());
     let target = Memo::new(move |_| form.with(|form| form.target.clone()));
     let path = format!("/api/v1/projects/{project}/training-runs");
@@ -48,8 +48,8 @@ pub(super) fn run_form(
         }
     };
     let data_fields = (
-        target_field(dataset, &first.target, field_failure(action, "/target")),
-        features_field(dataset, &first, target, field_failure(action, "/features")),
+        target_field(dataset, &first.target, action.field_failure("/target")),
+        features_field(dataset, &first, target, action.field_failure("/features")),
     );
     let model_fields = model_fields(choices, &first, action);
     let budget_fields = budget_fields(&first, action);
@@ -63,7 +63,7 @@ pub(super) fn run_form(
         dataset.version.to_string(),
     );
     view! {
-        <ActionForm action attr:class="form">
+        <ChangeForm change=action class="form">
             <input type="hidden" name="project" value=project />
             <input type="hidden" name="form[dataset]" value=dataset />
             <input type="hidden" name="form[dataset_version]" value=version />
@@ -76,12 +76,12 @@ pub(super) fn run_form(
                     {budget_fields}
                 </Card>
             </div>
-            <FormError error=failure(action) />
+            <FormError error=action.failure() />
             <div class="form-actions">
                 <Submit label="Start the run" pending=action.pending() />
                 <span class="hint">{format!("Linear regression{rows}.")}</span>
             </div>
-        </ActionForm>
+        </ChangeForm>
         <ApiPanel method="POST" path body />
     }
     .into_any()
@@ -138,9 +138,26 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
     let control: web_sys::Element = event.target()?.dyn_into().ok()?;
     let form: web_sys::HtmlFormElement = control.closest("form").ok()??.dyn_into().ok()?;
     let data = web_sys::FormData::new_with_form(&form).ok()?;
-    CreateTrainingRun::from_form_data(&data)
-        .ok()
-        .map(|call| call.form)
+    let text = |field: &str| {
+        data.get(&format!("form[{field}]"))
+            .as_string()
+            .unwrap_or_default()
+    };
+    Some(TrainingForm {
+        dataset: text("dataset"),
+        dataset_version: text("dataset_version"),
+        target: text("target"),
+        features: data
+            .get_all("form[features][]")
+            .iter()
+            .filter_map(|feature| feature.as_string())
+            .collect(),
+        model: text("model"),
+        test_fraction: text("test_fraction"),
+        seed: text("seed"),
+        seconds: text("seconds"),
+        memory_mb: text("memory_mb"),
+    })
 }
 
 /// The body of the same call over HTTP. All features is what an absent list means.
@@ -245,7 +262,7 @@ fn feature_box(column: &ColumnProfile, checked: bool, target: Memo<String>) -> A
 fn model_fields(
     choices: &TrainingChoices,
     first: &TrainingForm,
-    action: ServerAction<CreateTrainingRun>,
+    action: Change<CreateTrainingRun>,
 ) -> AnyView {
     let models = choices
         .models
@@ -259,7 +276,7 @@ fn model_fields(
                 id="model"
                 label="Model"
                 hint="A new name makes a model; a known one gets its next version."
-                error=field_failure(action, "/model")
+                error=action.field_failure("/model")
             >
                 <input
                     class="input"
@@ -284,7 +301,7 @@ fn model_fields(
                 step="any"
                 value=first.test_fraction.clone()
                 hint="0.05 to 0.5 of the rows are kept aside for the metrics."
-                error=field_failure(action, "/split/test_fraction")
+                error=action.field_failure("/split/test_fraction")
             />
             <TextField
                 id="seed"
@@ -295,14 +312,14 @@ fn model_fields(
                 step="1"
                 value=first.seed.clone()
                 hint="The same seed holds out the same rows."
-                error=field_failure(action, "/split/seed")
+                error=action.field_failure("/split/seed")
             />
         </div>
     }
     .into_any()
 }
 
-fn budget_fields(first: &TrainingForm, action: ServerAction<CreateTrainingRun>) -> AnyView {
+fn budget_fields(first: &TrainingForm, action: Change<CreateTrainingRun>) -> AnyView {
     view! {
         <div class="form-row">
             <TextField
@@ -314,7 +331,7 @@ fn budget_fields(first: &TrainingForm, action: ServerAction<CreateTrainingRun>) 
                 max="86400"
                 step="1"
                 value=first.seconds.clone()
-                error=field_failure(action, "/budget/seconds")
+                error=action.field_failure("/budget/seconds")
             />
             <TextField
                 id="memory_mb"
@@ -325,7 +342,7 @@ fn budget_fields(first: &TrainingForm, action: ServerAction<CreateTrainingRun>) 
                 max="1048576"
                 step="1"
                 value=first.memory_mb.clone()
-                error=field_failure(action, "/budget/memory_mb")
+                error=action.field_failure("/budget/memory_mb")
             />
         </div>
     }

@@ -3,18 +3,18 @@
 use domain::Name;
 use domain::deployments::Deployment;
 use domain::rollouts::{ArmStats, Rollout, RolloutStatus};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::super::Changes;
 use super::verdicts::{newest_verdict, timeline};
+use crate::calls::{Change, ChangeForm};
 use crate::components::card::Card;
 use crate::components::dialog::{Dialog, DialogButton};
 use crate::components::error_panel::FormError;
 use crate::components::field::TextField;
 use crate::components::numbers;
 use crate::components::status::Status;
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
 use crate::components::traffic_bar::{TrafficBar, per_cent};
@@ -120,7 +120,7 @@ fn arms(rollout: &Rollout) -> AnyView {
 pub(in super::super) fn rollout_buttons(
     project: &Name,
     deployment: Signal<Deployment>,
-    command: ServerAction<CommandRollout>,
+    command: Change<CommandRollout>,
 ) -> AnyView {
     let rollout = Memo::new(move |_| {
         deployment.with(|deployment| {
@@ -184,34 +184,34 @@ pub(in super::super) fn rollout_buttons(
         <div class="rollout-buttons">
             <DialogButton id="promote" class="button primary" disabled=is_idle>"Promote"</DialogButton>
             <DialogButton id="roll-back" class="button danger" disabled=is_idle>"Roll back"</DialogButton>
-            <ActionForm action=command>
+            <ChangeForm change=command>
                 {pause}
                 <Submit label="Pause" class="button" pending=command.pending() disabled=can_pause />
-            </ActionForm>
-            <ActionForm action=command>
+            </ChangeForm>
+            <ChangeForm change=command>
                 {resume}
                 <Submit label="Resume" class="button" pending=command.pending() disabled=can_resume />
-            </ActionForm>
+            </ChangeForm>
         </div>
         <p class="hint">{why}</p>
-        <FormError error=failure(command) />
+        <FormError error=command.failure() />
         <Dialog id="promote" title="Promote the canary">
             <p>{promote_words}</p>
-            <ActionForm action=command attr:class="form">
+            <ChangeForm change=command class="form">
                 {promote}
                 <TextField id="promote-reason" name="reason" label="Reason" hint="Kept in the ledger." required=false maxlength="500" />
-                <FormError error=failure(command) />
+                <FormError error=command.failure() />
                 <Submit label="Promote" pending=command.pending() />
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
         <Dialog id="roll-back" title="Roll back">
             <p>{back_words}</p>
-            <ActionForm action=command attr:class="form">
+            <ChangeForm change=command class="form">
                 {roll_back}
                 <TextField id="roll-back-reason" name="reason" label="Reason" hint="Kept in the ledger." required=false maxlength="500" />
-                <FormError error=failure(command) />
+                <FormError error=command.failure() />
                 <Submit label="Roll back" class="button danger" pending=command.pending() />
-            </ActionForm>
+            </ChangeForm>
         </Dialog>
     }
     .into_any()
@@ -221,7 +221,7 @@ fn weight_form(
     project: &Name,
     first: &Rollout,
     rollout: Memo<Rollout>,
-    set: ServerAction<SetRolloutWeight>,
+    set: Change<SetRolloutWeight>,
 ) -> AnyView {
     let value = RwSignal::new(first.weight);
     let present = Memo::new(move |_| rollout.with(|rollout| rollout.weight));
@@ -241,20 +241,20 @@ fn weight_form(
         first.id.to_string(),
     );
     view! {
-        <ActionForm action=set attr:class="form">
+        <ChangeForm change=set class="form">
             <input type="hidden" name="project" value=project />
             <input type="hidden" name="deployment" value=deployment />
             <input type="hidden" name="id" value=id />
             <WeightInput name="weight" label="Share of the traffic for the canary" value consequence />
             {
-                let error = field_failure(set, "/weight");
+                let error = set.field_failure("/weight");
                 move || error.get().map(|error| view! { <p class="field-error">{error}</p> })
             }
-            <FormError error=failure(set) />
+            <FormError error=set.failure() />
             <div class="form-actions">
                 <Submit label="Apply" class="button" pending=set.pending() />
             </div>
-        </ActionForm>
+        </ChangeForm>
     }
     .into_any()
 }

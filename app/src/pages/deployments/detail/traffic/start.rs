@@ -1,12 +1,12 @@
 use domain::Name;
 use domain::deployments::Deployment;
 use domain::rollouts::RolloutPolicy;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
+use crate::calls::{Change, ChangeForm};
 use crate::components::error_panel::FormError;
 use crate::components::field::{SelectField, TextField};
-use crate::components::submit::{Submit, failure, field_failure};
+use crate::components::submit::Submit;
 use crate::components::traffic_bar::per_cent;
 use crate::components::weight::WeightInput;
 use crate::server_fns::rollouts::StartRollout;
@@ -17,7 +17,7 @@ pub(super) fn start_form(
     deployment: &Deployment,
     versions: &[i32],
     asked: Option<i32>,
-    start: ServerAction<StartRollout>,
+    start: Change<StartRollout>,
 ) -> AnyView {
     let stable = deployment.stable_version;
     let options: Vec<i32> = versions
@@ -54,11 +54,11 @@ pub(super) fn start_form(
     let policy = RolloutPolicy::default();
     let (project, deployment) = (project.to_string(), deployment.name.to_string());
     view! {
-        <ActionForm action=start attr:class="form">
+        <ChangeForm change=start class="form">
             <input type="hidden" name="project" value=project />
             <input type="hidden" name="deployment" value=deployment />
             <div class="form-row">
-                <SelectField id="canary-version" name="form[version]" label="Version" options value=chosen.to_string() error=field_failure(start, "/version") />
+                <SelectField id="canary-version" name="form[version]" label="Version" options value=chosen.to_string() error=start.field_failure("/version") />
                 <WeightInput name="form[weight]" label="Share of the traffic" value=weight consequence />
             </div>
             <fieldset class="policy">
@@ -73,7 +73,7 @@ pub(super) fn start_form(
                         max="100"
                         step="any"
                         value=per_cent(policy.max_error_rate * 100.0)
-                        error=field_failure(start, "/policy/max_error_rate")
+                        error=start.field_failure("/policy/max_error_rate")
                     />
                     <TextField
                         id="min-samples"
@@ -84,7 +84,7 @@ pub(super) fn start_form(
                         step="1"
                         value=policy.min_samples.to_string()
                         hint="Fewer say nothing."
-                        error=field_failure(start, "/policy/min_samples")
+                        error=start.field_failure("/policy/min_samples")
                     />
                     <TextField
                         id="window-seconds"
@@ -95,15 +95,15 @@ pub(super) fn start_form(
                         max="86400"
                         step="1"
                         value=policy.window_seconds.to_string()
-                        error=field_failure(start, "/policy/window_seconds")
+                        error=start.field_failure("/policy/window_seconds")
                     />
                 </div>
             </fieldset>
-            <FormError error=failure(start) />
+            <FormError error=start.failure() />
             <div class="form-actions">
                 <Submit label="Start the canary" pending=start.pending() />
             </div>
-        </ActionForm>
+        </ChangeForm>
     }
     .into_any()
 }

@@ -9,6 +9,15 @@ use serde_json::{Map, Value};
 /// What stands in each field. An empty text is a missing value.
 pub type Entries = BTreeMap<String, String>;
 
+/// Entry by entry: `collect` sorts first, with code of its own for every iterator, and that is a part of the download.
+pub fn entries(fields: &mut dyn Iterator<Item = (String, String)>) -> Entries {
+    let mut entries = Entries::new();
+    for (name, text) in fields {
+        entries.insert(name, text);
+    }
+    entries
+}
+
 /// The text that a JSON value is entered as.
 #[must_use]
 pub fn text_of(value: &Value) -> String {
@@ -26,26 +35,19 @@ pub fn text_of(value: &Value) -> String {
 /// The signature's sample row.
 #[must_use]
 pub fn sample(signature: &Signature) -> Entries {
-    signature
-        .sample_row()
-        .iter()
-        .map(|(name, value)| (name.clone(), text_of(value)))
-        .collect()
+    entries_of(&signature.sample_row())
 }
 
 /// A row of values that training met; `random` gives numbers from 0 to 1.
 #[must_use]
 pub fn valid(signature: &Signature, random: impl Fn() -> f64) -> Entries {
-    signature
-        .inputs
-        .iter()
-        .map(|input| {
-            (
-                input.name.clone(),
-                valid_text(input, random().clamp(0.0, 1.0)),
-            )
-        })
-        .collect()
+    let valid = |input: &InputField| valid_text(input, random().clamp(0.0, 1.0));
+    entries(
+        &mut signature
+            .inputs
+            .iter()
+            .map(|input| (input.name.clone(), valid(input))),
+    )
 }
 
 fn valid_text(input: &InputField, share: f64) -> String {
@@ -76,14 +78,12 @@ fn valid_text(input: &InputField, share: f64) -> String {
 /// fault on its field in the same words as for any other caller.
 #[must_use]
 pub fn to_json(signature: &Signature, entries: &Entries) -> Map<String, Value> {
-    signature
-        .inputs
-        .iter()
-        .map(|input| {
-            let text = entries.get(&input.name).map_or("", String::as_str);
-            (input.name.clone(), value_of(input, text))
-        })
-        .collect()
+    let mut row = Map::new();
+    for input in &signature.inputs {
+        let text = entries.get(&input.name).map_or("", String::as_str);
+        row.insert(input.name.clone(), value_of(input, text));
+    }
+    row
 }
 
 fn value_of(input: &InputField, text: &str) -> Value {
@@ -110,15 +110,19 @@ fn number(text: &str) -> Option<Value> {
     serde_json::Number::from_f64(text.parse().ok()?).map(Value::Number)
 }
 
+fn entries_of(row: &Map<String, Value>) -> Entries {
+    entries(
+        &mut row
+            .iter()
+            .map(|(name, value)| (name.clone(), text_of(value))),
+    )
+}
+
 /// Entries from a row of JSON, as the JSON tab holds it; `None` for anything but one object.
 #[must_use]
 pub fn from_json(text: &str) -> Option<Entries> {
     match serde_json::from_str(text).ok()? {
-        Value::Object(row) => Some(
-            row.iter()
-                .map(|(name, value)| (name.clone(), text_of(value)))
-                .collect(),
-        ),
+        Value::Object(row) => Some(entries_of(&row)),
         _ => None,
     }
 }
