@@ -37,10 +37,7 @@ impl<T: DeserializeOwned> Reading<T> {
     where
         T: 'static,
     {
-        view_answer(
-            self.answer,
-            Box::new(move |json| decode(json).map(|value| view(value))),
-        )
+        view_answer(self.answer, Box::new(move |json| decode(json).map(&view)))
     }
 }
 

@@ -104,18 +104,9 @@ fn reveal(created: CreatedApiKey, done: impl Fn() + Copy + Send + Sync + 'static
     let site = use_site();
     let project = use_project().get();
     let key = created.key;
-    let path = if created
-        .api_key
-        .scopes
-        .iter()
-        .any(|scope| matches!(scope, Scope::Read | Scope::Write | Scope::Admin))
-    {
-        format!("/api/v1/projects/{project}/deployments")
-    } else {
-        "/v2/health/ready".to_owned()
-    };
+    let url = first_call(&project, &created.api_key.scopes);
     let command = format!(
-        "export VOLARY_KEY={key}\ncurl -sS {}{path} -H \"authorization: Bearer $VOLARY_KEY\"",
+        "export VOLARY_KEY={key}\ncurl -sS {}{url} -H \"authorization: Bearer $VOLARY_KEY\"",
         site.base_url
     );
     let file = format!(
@@ -137,6 +128,19 @@ fn reveal(created: CreatedApiKey, done: impl Fn() + Copy + Send + Sync + 'static
         </div>
     }
     .into_any()
+}
+
+/// Path and options of a call that the key may make: what is deployed, or a prediction whose refusal names the inputs.
+fn first_call(project: &Name, scopes: &[Scope]) -> String {
+    let may_read = scopes.iter().any(|scope| scope.allows(Permission::Read));
+    let target = scopes.iter().find_map(|scope| match scope {
+        Scope::Predict(deployment) => Some(deployment.as_ref().map_or("DEPLOYMENT", Name::as_str)),
+        _ => None,
+    });
+    match target.filter(|_| !may_read) {
+        Some(deployment) => format!("/predict/{deployment} --json '{{\"inputs\":{{}}}}'"),
+        None => format!("/api/v1/projects/{project}/deployments"),
+    }
 }
 
 fn content(
