@@ -37,9 +37,10 @@ impl<C> Call for C where
 {
 }
 
-type Answer = Result<Arc<RawValue>, AppError>;
+pub(crate) type Json = Arc<RawValue>;
+pub(crate) type Answer = Result<Json, AppError>;
 
-fn decode<T: DeserializeOwned>(json: &RawValue) -> Result<T, AppError> {
+pub(crate) fn decode<T: DeserializeOwned>(json: &RawValue) -> Result<T, AppError> {
     serde_json::from_str(json.get()).map_err(|error| unexpected(&error))
 }
 

@@ -21,6 +21,12 @@ impl<T> Clone for Reading<T> {
     }
 }
 
+impl<T> Reading<T> {
+    pub(crate) fn answer(self) -> Resource<Answer> {
+        self.answer
+    }
+}
+
 impl<T: DeserializeOwned> Reading<T> {
     /// `None` until the first answer. Call it inside of a `Suspense` or `Transition`.
     #[must_use]

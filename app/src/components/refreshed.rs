@@ -3,7 +3,7 @@ use serde::de::DeserializeOwned;
 
 use super::error_panel::{ErrorPanel, ErrorPanelProps};
 use super::loaded::transition;
-use crate::calls::Reading;
+use crate::calls::{Answer, Json, Reading, decode};
 use crate::error::{AppError, set_status};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub fn refreshed_page<T>(
     view: impl Fn(Signal<T>) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
     refreshed(reading, view, true)
 }
@@ -31,7 +31,7 @@ pub fn refreshed_part<T>(
     view: impl Fn(Signal<T>) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
     refreshed(reading, view, false)
 }
@@ -42,11 +42,29 @@ fn refreshed<T>(
     is_page: bool,
 ) -> AnyView
 where
-    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
+    let view = move |json: Signal<Option<Json>>| {
+        let read = move || json.get().and_then(|json| decode::<T>(&json).ok());
+        let first = untrack(read)?;
+        // What the text says has changed whenever the text has.
+        let value = Memo::new_with_compare(
+            move |previous: Option<&T>| {
+                read().unwrap_or_else(|| previous.unwrap_or(&first).clone())
+            },
+            |_, _| true,
+        );
+        Some(view(value.into()))
+    };
+    show(reading.answer(), Box::new(view), is_page)
+}
+
+type ViewOfLatest = Box<dyn Fn(Signal<Option<Json>>) -> Option<AnyView> + Send + Sync>;
+
+fn show(answer: Resource<Answer>, view: ViewOfLatest, is_page: bool) -> AnyView {
     let view = StoredValue::new(view);
     let content = move || {
-        let answer = Memo::new(move |_| reading.get());
+        let answer = Memo::new_with_compare(move |_| answer.get(), differ);
         let state = Memo::new(move |_| {
             answer.with(|answer| match answer {
                 None => State::Waiting,
@@ -54,6 +72,7 @@ where
                 Some(Err(error)) => State::Failed(error.clone()),
             })
         });
+        let latest = Signal::derive(move || answer.get().and_then(Result::ok));
         let shown = move || match state.get() {
             State::Waiting => None,
             State::Failed(error) => {
@@ -62,20 +81,19 @@ where
                 }
                 Some(ErrorPanel(ErrorPanelProps { error }).into_any())
             }
-            State::Ready => {
-                let Some(Ok(first)) = answer.get_untracked() else {
-                    return None;
-                };
-                let value = Memo::new(move |previous: Option<&T>| match answer.get() {
-                    Some(Ok(value)) => value,
-                    _ => previous.cloned().unwrap_or_else(|| first.clone()),
-                });
-                Some(view.with_value(|view| view(value.into())))
-            }
+            State::Ready => view.with_value(|view| view(latest)),
         };
         Some(reactive(Box::new(shown)))
     };
     transition(Box::new(content))
+}
+
+fn differ(before: Option<&Option<Answer>>, now: Option<&Option<Answer>>) -> bool {
+    match (before, now) {
+        (Some(Some(Ok(before))), Some(Some(Ok(now)))) => before.get() != now.get(),
+        (Some(Some(Err(before))), Some(Some(Err(now)))) => before != now,
+        _ => true,
+    }
 }
 
 /// Erased for the same reason as in [`transition`].

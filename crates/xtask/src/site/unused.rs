@@ -2,8 +2,8 @@
 //!
 //! Leptos takes over a page in one of two ways: at once (`hydrate_body`, ours) or asynchronously (`hydrate_lazy`). Every
 //! erased view holds a pointer to the code of both, so the second stays in the module: a tenth of it. The same holds for
-//! templates, which we have none of, and for the list of all routes, which only a server makes. Here such functions lose
-//! their bodies, and what only they needed goes with them.
+//! the list of all routes, which only a server makes. Here such functions lose their bodies, and what only they needed
+//! goes with them. (Templates are not treated so: much of their code equals that of `hydrate_body` and is merged with it.)
 
 use std::collections::HashSet;
 
@@ -15,9 +15,8 @@ use walrus::{
 
 /// In the names of all functions of the second way, and in the name of its entry, which is in the module when somebody
 /// calls it.
-const UNUSED: [(&str, &str); 3] = [
+const UNUSED: [(&str, &str); 2] = [
     ("hydrate_async", "hydrate_from_async"),
-    ("hydrate_from_template", "ViewTemplate"),
     ("generate_routes", "generate_route_list"),
 ];
 /// Shorter functions may have been merged with equal ones that are in use, and are not worth the risk.
