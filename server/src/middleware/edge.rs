@@ -1,19 +1,22 @@
 //! The outermost layer: gives the request its id and client address, keeps a panic from ending the connection, writes
 //! the bodies of errors, adds the security headers, and logs the request. One layer, because the prediction path has it too.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::Error;
+use domain::{Error, Timestamp};
 use futures::FutureExt as _;
 use http::{HeaderMap, Method};
+use serde::Serialize;
 
 use crate::error::{self, ApiError, Failed};
 use crate::extract::ClientIp;
 use crate::extract::request_id::{RequestId, X_REQUEST_ID};
+use crate::logging;
 use crate::middleware::{headers, hosts};
 use crate::state::AppState;
 
@@ -46,19 +49,20 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
         hosts::misdirected().into_response()
     };
 
+    let now = state.platform.clock.now();
     let failed = Failed {
         method: &seen.method,
         path: &seen.path,
         headers: &seen.headers,
         request_id: &request_id,
-        now: state.platform.clock.now(),
+        now,
     };
     let mut response = error::finish(&failed, response);
     headers::secure(&state, &seen.path, response.headers_mut());
     response
         .headers_mut()
         .insert(X_REQUEST_ID, request_id.header());
-    log(&seen, &response, &request_id, client, started);
+    log(&seen, &response, &request_id, client, started, now);
     response
 }
 
@@ -92,21 +96,47 @@ fn log(
     request_id: &RequestId,
     client: ClientIp,
     started: Instant,
+    now: Timestamp,
 ) {
+    if !tracing::enabled!(target: logging::ACCESS, tracing::Level::INFO) {
+        return;
+    }
     let served = response.extensions().get::<Served>();
-    tracing::info!(
-        target: "access",
-        request_id = request_id.as_str(),
-        method = seen.method.as_str(),
-        path = seen.path,
-        route = seen.route.as_ref().map_or("", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        client = %client.0,
-        model = served.map(|served| served.model.as_str()),
-        version = served.map(|served| served.version),
-        "request"
-    );
+    logging::access(&Access {
+        timestamp: now,
+        level: "INFO",
+        message: "request",
+        request_id: request_id.as_str(),
+        method: seen.method.as_str(),
+        path: &seen.path,
+        route: seen.route.as_ref().map_or("", MatchedPath::as_str),
+        status: response.status().as_u16(),
+        micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        client: client.0,
+        model: served.map(|served| served.model.as_str()),
+        version: served.map(|served| served.version),
+        target: logging::ACCESS,
+    });
+}
+
+/// A line of the access log, in the shape of every other line.
+#[derive(Serialize)]
+struct Access<'a> {
+    timestamp: Timestamp,
+    level: &'static str,
+    message: &'static str,
+    request_id: &'a str,
+    method: &'a str,
+    path: &'a str,
+    route: &'a str,
+    status: u16,
+    micros: u64,
+    client: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<i32>,
+    target: &'static str,
 }
 
 fn text(panic: &(dyn std::any::Any + Send)) -> String {
