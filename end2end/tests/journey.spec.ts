@@ -121,8 +121,17 @@ test("a key is shown once, predicts, and is refused after it is revoked", async 
 });
 
 test("the metrics page shows the traffic", async ({ page }) => {
+  // Styles that hold motion back must not hold back the colours.
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await page.goto("/p/default/deployments/price?tab=metrics");
   await hydrated(page);
   await expect(page.getByRole("region", { name: "Figures by version" }).getByRole("table")).toContainText("v2");
   await expect(page.locator(".chart-canvas svg").first()).toBeVisible();
+  const firstColour = await page.evaluate(() => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = "var(--s1)";
+    return getComputedStyle(probe).color;
+  });
+  expect(firstColour).not.toBe(await page.evaluate(() => getComputedStyle(document.body).color));
+  await expect(page.locator(`.chart-canvas svg [stroke="${firstColour}"]`).first()).toBeAttached();
 });

@@ -269,10 +269,15 @@ fn grid([left, right, top, bottom]: [u32; 4]) -> Value {
 
 fn axis(kind: &'static str, palette: &Palette) -> Members {
     let lines = object(vec![("color", color(&palette.border))]);
+    let label = vec![
+        ("color", color(&palette.muted)),
+        ("fontSize", 11.into()),
+        ("hideOverlap", true.into()),
+    ];
     vec![
         ("type", kind.into()),
         ("nameTextStyle", text(&palette.muted, 12)),
-        ("axisLabel", text(&palette.muted, 11)),
+        ("axisLabel", object(label)),
         ("axisTick", object(vec![("show", false.into())])),
         (
             "splitLine",
