@@ -209,7 +209,7 @@ impl ChartData {
 #[must_use]
 pub fn lettered(markers: &[Marker]) -> Vec<(String, Marker)> {
     let mut sorted = markers.to_vec();
-    sorted.sort_unstable_by_key(|marker| marker.at);
+    sorted.sort_by_key(|marker| marker.at);
     sorted
         .into_iter()
         .enumerate()
