@@ -135,3 +135,15 @@ test("the metrics page shows the traffic", async ({ page }) => {
   expect(firstColour).not.toBe(await page.evaluate(() => getComputedStyle(document.body).color));
   await expect(page.locator(`.chart-canvas svg [stroke="${firstColour}"]`).first()).toBeAttached();
 });
+
+test("an answer that this page does not know says what to do", async ({ page }) => {
+  await page.goto("/p/default/deployments");
+  await hydrated(page);
+  await page.route("**/get_deployment", (route) =>
+    route.fulfill({ contentType: "application/json", body: '{"of":"a newer server"}' }));
+  await page.getByRole("link", { name: "price", exact: true }).first().click();
+  await expect(page.getByText(/reload the page/)).toBeVisible();
+  await page.unroute("**/get_deployment");
+  await page.reload();
+  await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
+});

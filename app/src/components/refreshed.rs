@@ -1,9 +1,13 @@
+use std::any::Any;
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::error_panel::{ErrorPanel, ErrorPanelProps};
 use super::loaded::transition;
-use crate::calls::{Answer, Json, Reading, decode};
+use crate::calls::{Answer, Reading, decode};
 use crate::error::{AppError, set_status};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +48,12 @@ fn refreshed<T>(
 where
     T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
-    let view = move |json: Signal<Option<Json>>| {
-        let read = move || json.get().and_then(|json| decode::<T>(&json).ok());
+    let view = move |latest: Signal<Option<Value>>| {
+        let read = move || {
+            latest
+                .get()
+                .and_then(|value| value.downcast_ref::<T>().cloned())
+        };
         let first = untrack(read)?;
         // What the text says has changed whenever the text has.
         let value = Memo::new_with_compare(
@@ -56,23 +64,42 @@ where
         );
         Some(view(value.into()))
     };
-    show(reading.answer(), Box::new(view), is_page)
+    let kind = Kind {
+        decode: |json| decode::<T>(json).map(|value| Arc::new(value) as Value),
+        view: Box::new(view),
+    };
+    show(reading.answer(), kind, is_page)
 }
 
-type ViewOfLatest = Box<dyn Fn(Signal<Option<Json>>) -> Option<AnyView> + Send + Sync>;
+/// What was decoded. Everything but the decoding and the view is compiled once for all kinds of it.
+type Value = Arc<dyn Any + Send + Sync>;
 
-fn show(answer: Resource<Answer>, view: ViewOfLatest, is_page: bool) -> AnyView {
-    let view = StoredValue::new(view);
+struct Kind {
+    decode: fn(&RawValue) -> Result<Value, AppError>,
+    view: Box<dyn Fn(Signal<Option<Value>>) -> Option<AnyView> + Send + Sync>,
+}
+
+fn show(answer: Resource<Answer>, kind: Kind, is_page: bool) -> AnyView {
+    let decode = kind.decode;
+    let view = StoredValue::new(kind.view);
     let content = move || {
         let answer = Memo::new_with_compare(move |_| answer.get(), differ);
+        let decoded = Memo::new_with_compare(
+            move |_| {
+                answer
+                    .get()
+                    .map(|answer| answer.and_then(|json| decode(&json)))
+            },
+            |_, _| true,
+        );
         let state = Memo::new(move |_| {
-            answer.with(|answer| match answer {
+            decoded.with(|decoded| match decoded {
                 None => State::Waiting,
                 Some(Ok(_)) => State::Ready,
                 Some(Err(error)) => State::Failed(error.clone()),
             })
         });
-        let latest = Signal::derive(move || answer.get().and_then(Result::ok));
+        let latest = Signal::derive(move || decoded.get().and_then(Result::ok));
         let shown = move || match state.get() {
             State::Waiting => None,
             State::Failed(error) => {
