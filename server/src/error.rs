@@ -153,7 +153,10 @@ pub struct Failed<'a> {
 }
 
 /// Writes the body of a failed response: of an [`ApiError`], and of the plain refusals that axum makes itself.
-pub fn finish(failed: &Failed<'_>, mut response: Response) -> Response {
+pub fn finish<B: From<String>>(
+    failed: &Failed<'_>,
+    mut response: http::Response<B>,
+) -> http::Response<B> {
     if let Some(Failure(error)) = response.extensions_mut().remove::<Failure>() {
         error.log(failed.method, failed.path, failed.request_id);
         return body(failed, &error, response);
@@ -165,7 +168,11 @@ pub fn finish(failed: &Failed<'_>, mut response: Response) -> Response {
     body(failed, &error, response)
 }
 
-fn body(failed: &Failed<'_>, error: &ApiError, mut response: Response) -> Response {
+fn body<B: From<String>>(
+    failed: &Failed<'_>,
+    error: &ApiError,
+    mut response: http::Response<B>,
+) -> http::Response<B> {
     let problem = error.problem(failed.now, failed.request_id);
     let (media, text) = if wants_page(failed) {
         ("text/html; charset=utf-8", page(&problem))
@@ -187,12 +194,12 @@ fn body(failed: &Failed<'_>, error: &ApiError, mut response: Response) -> Respon
             HeaderValue::from_static("Bearer realm=\"volary\""),
         );
     }
-    *response.body_mut() = Body::from(text);
+    *response.body_mut() = B::from(text);
     response
 }
 
 /// An error that axum or tower-http answered itself: no body of ours, no page of the dashboard.
-fn is_plain_refusal(response: &Response) -> bool {
+fn is_plain_refusal<B>(response: &http::Response<B>) -> bool {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return false;

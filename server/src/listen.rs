@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,7 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::Service as _;
 
-use crate::state::AppState;
+use crate::routes::predict::direct::{self, PredictBody};
+use crate::state::{AppState, Role};
 
 /// Longest time for the head of a request, which is also the longest pause between two requests of a connection.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,7 +42,13 @@ pub async fn serve(listener: TcpListener, router: Router, state: AppState) {
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        let connection = connection(stream, peer, router.clone(), graceful.watcher());
+        let connection = connection(
+            stream,
+            Peer(peer),
+            state.clone(),
+            router.clone(),
+            graceful.watcher(),
+        );
         state.tasks.spawn(async move {
             connection.await;
             drop(place);
@@ -81,18 +89,14 @@ async fn accept(
 
 fn connection(
     stream: TcpStream,
-    peer: SocketAddr,
+    peer: Peer,
+    state: AppState,
     router: Router,
     watcher: Watcher,
 ) -> impl Future<Output = ()> {
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let mut router = router.clone();
-        async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
-            let response = router.call(request).await;
-            Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
-        }
+        let (state, router) = (state.clone(), router.clone());
+        async move { Ok::<_, Infallible>(answer(&state, router, peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -103,7 +107,29 @@ fn connection(
     async move {
         if let Err(error) = watched.await {
             // The client went away or spoke something else than HTTP.
-            tracing::debug!(%peer, %error, "connection ended");
+            tracing::debug!(peer = %peer.0, %error, "connection ended");
         }
     }
+}
+
+async fn answer(
+    state: &AppState,
+    mut router: Router,
+    peer: Peer,
+    request: http::Request<Incoming>,
+) -> http::Response<Either<PredictBody, Body>> {
+    let request = if state.role == Role::Worker {
+        request
+    } else {
+        match direct::serve(state, peer, request).await {
+            Ok(response) => return response.map(Either::Left),
+            Err(request) => request,
+        }
+    };
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(peer);
+    let response = router.call(request).await;
+    response
+        .unwrap_or_else(|never| match never {})
+        .map(Either::Right)
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use domain::predictions::Route;
 use domain::{Error, FieldError, Result, Timestamp};
 
+use crate::dialects::{Dialect, Predicted};
 use crate::recorder::{Counters, Outcome, Recorder, Sample};
-use crate::request::{self, Rows};
 use crate::snapshot::{Arm, Deployment};
 use crate::versions::{self, Version};
 
@@ -16,7 +16,8 @@ const NOT_READY_RETRY: u64 = 5;
 
 /// One request, its caller known and allowed.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct Request<'a, D> {
+    pub dialect: &'a D,
     pub body: &'a [u8],
     pub request_id: &'a str,
     /// The same key goes the same way.
@@ -37,7 +38,7 @@ pub enum Forced {
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// JSON, as `domain::predictions::PredictResponse`.
+    /// As the request's dialect has it.
     pub body: Vec<u8>,
     pub version: i32,
     pub route: Route,
@@ -49,10 +50,10 @@ pub struct Answer {
 ///
 /// # Errors
 /// `Invalid` naming rows and fields, `Unavailable` while the stable version can not be loaded, `ModelFailed`.
-pub fn from_deployment(
+pub fn from_deployment<D: Dialect>(
     recorder: &Recorder,
     deployment: &Deployment,
-    request: &Request<'_>,
+    request: &Request<'_, D>,
 ) -> Result<Answer> {
     let canary = match request.forced {
         None => deployment.route(request.routing_key),
@@ -107,10 +108,10 @@ pub fn from_deployment(
 ///
 /// # Errors
 /// As [`from_deployment`].
-pub fn from_version(
+pub fn from_version<D: Dialect>(
     recorder: &Recorder,
     version: &Version,
-    request: &Request<'_>,
+    request: &Request<'_, D>,
 ) -> Result<Answer> {
     answer(
         recorder,
@@ -121,12 +122,12 @@ pub fn from_version(
     )
 }
 
-fn last_resort(
+fn last_resort<D: Dialect>(
     recorder: &Recorder,
     deployment: &Deployment,
     arm: &Arm,
     route: Route,
-    request: &Request<'_>,
+    request: &Request<'_, D>,
 ) -> Result<Answer> {
     if let Some(problem) = arm.version.problem() {
         let message = format!("deployment {} is not ready: {problem}", deployment.name);
@@ -139,12 +140,12 @@ fn last_resort(
     answer(recorder, &arm.version, &arm.counters, route, request)
 }
 
-fn answer(
+fn answer<D: Dialect>(
     recorder: &Recorder,
     version: &Version,
     counters: &Counters,
     route: Route,
-    request: &Request<'_>,
+    request: &Request<'_, D>,
 ) -> Result<Answer> {
     match attempt(version, route, request) {
         Ok(done) => Ok(finish(recorder, counters, request, done)),
@@ -167,8 +168,7 @@ fn answer(
 
 struct Done {
     answer: Answer,
-    /// Where the array of predictions stands in the body.
-    predictions: std::ops::Range<usize>,
+    predictions: Vec<f64>,
 }
 
 enum Failed {
@@ -176,9 +176,11 @@ enum Failed {
     Model(String),
 }
 
-const HEAD: &[u8] = b"{\"predictions\":";
-
-fn attempt(version: &Version, route: Route, request: &Request<'_>) -> Result<Done, Failed> {
+fn attempt<D: Dialect>(
+    version: &Version,
+    route: Route,
+    request: &Request<'_, D>,
+) -> Result<Done, Failed> {
     let Some(predictor) = version.predictor() else {
         return Err(Failed::Model(
             version
@@ -187,13 +189,21 @@ fn attempt(version: &Version, route: Route, request: &Request<'_>) -> Result<Don
         ));
     };
     let started = Instant::now();
-    let rows = request::parse(predictor, request.body).map_err(Failed::Refused)?;
+    let rows = request
+        .dialect
+        .read(predictor, request.body)
+        .map_err(Failed::Refused)?;
     let parsed = Instant::now();
-    let mut body = Vec::with_capacity(capacity(&rows));
-    body.extend_from_slice(HEAD);
-    versions::predict(predictor, &rows, &mut body).map_err(Failed::Model)?;
-    let predictions = HEAD.len()..body.len();
-    write_tail(&mut body, version, route, request.request_id);
+    let predictions = versions::predict(predictor, &rows).map_err(Failed::Model)?;
+    let body = request
+        .dialect
+        .write(&Predicted {
+            predictions: &predictions,
+            version,
+            route,
+            request_id: request.request_id,
+        })
+        .map_err(|error| Failed::Model(error.to_string()))?;
     let answer = Answer {
         body,
         version: version.number,
@@ -207,60 +217,42 @@ fn attempt(version: &Version, route: Route, request: &Request<'_>) -> Result<Don
     })
 }
 
-fn capacity(rows: &Rows) -> usize {
-    rows.len() * 20 + 220
-}
-
-/// Names and request ids are checked texts that need no escaping in JSON.
-fn write_tail(body: &mut Vec<u8>, version: &Version, route: Route, request_id: &str) {
-    body.extend_from_slice(b",\"model\":\"");
-    body.extend_from_slice(version.model.as_str().as_bytes());
-    body.extend_from_slice(b"\",\"version\":");
-    body.extend_from_slice(version.number.to_string().as_bytes());
-    body.extend_from_slice(b",\"route\":\"");
-    body.extend_from_slice(route.as_str().as_bytes());
-    body.extend_from_slice(b"\",\"request_id\":\"");
-    body.extend_from_slice(request_id.as_bytes());
-    body.extend_from_slice(b"\"}");
-}
-
-fn finish(recorder: &Recorder, counters: &Counters, request: &Request<'_>, done: Done) -> Answer {
+fn finish<D: Dialect>(
+    recorder: &Recorder,
+    counters: &Counters,
+    request: &Request<'_, D>,
+    done: Done,
+) -> Answer {
     let Done {
         answer,
         predictions,
     } = done;
     let micros = micros(request.arrived);
     counters.record(Outcome::Answered, micros);
-    log(
-        recorder,
-        counters,
-        request,
-        micros,
-        Some(&answer.body[predictions]),
-    );
+    log(recorder, counters, request, micros, Some(&predictions));
     answer
 }
 
 /// Logs the request, if it is in the sample.
-fn log(
+fn log<D: Dialect>(
     recorder: &Recorder,
     counters: &Counters,
-    request: &Request<'_>,
+    request: &Request<'_, D>,
     micros: u64,
-    predictions: Option<&[u8]>,
+    predictions: Option<&[f64]>,
 ) {
     recorder.sample(counters, request.now, request.body, || {
         let subject = counters.subject();
-        Sample {
+        Some(Sample {
             request_id: request.request_id.to_owned(),
             deployment: subject.deployment.as_ref().map(|(id, _)| *id),
             version: subject.version_id,
             route: subject.route,
             at: request.now,
             micros,
-            body: request.body.to_vec(),
-            predictions: predictions.map(<[u8]>::to_vec),
-        }
+            inputs: request.dialect.inputs(request.body)?,
+            predictions: predictions.map(<[f64]>::to_vec),
+        })
     });
 }
 

@@ -21,7 +21,7 @@ const MAX_SAMPLE_BYTES: usize = 64 << 10;
 /// Roll-ups that wait while the database is away, at most: what comes then is counted no more.
 const MAX_PENDING: usize = 100_000;
 
-/// One sampled prediction, its texts not parsed yet: that is the flush's work.
+/// One sampled prediction, its inputs not parsed yet: that is the flush's work.
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub request_id: String,
@@ -30,16 +30,15 @@ pub struct Sample {
     pub route: Route,
     pub at: Timestamp,
     pub micros: u64,
-    pub body: Vec<u8>,
-    /// JSON array; `None` when the model failed.
-    pub predictions: Option<Vec<u8>>,
+    /// JSON.
+    pub inputs: Vec<u8>,
+    /// `None` when the model failed.
+    pub predictions: Option<Vec<f64>>,
 }
 
 impl Sample {
-    /// `None` when the body is not what was checked: never, for a request that was answered.
+    /// `None` when the inputs are not JSON: never, for a request that was answered.
     fn parse(self) -> Option<PredictionRecord> {
-        let mut body: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(&self.body).ok()?;
         Some(PredictionRecord {
             request_id: self.request_id,
             deployment: self.deployment,
@@ -47,10 +46,8 @@ impl Sample {
             route: self.route,
             at: self.at,
             latency_micros: self.micros,
-            inputs: body.remove("inputs")?,
-            predictions: self
-                .predictions
-                .and_then(|text| serde_json::from_slice(&text).ok()),
+            inputs: serde_json::from_slice(&self.inputs).ok()?,
+            predictions: self.predictions.map(serde_json::Value::from),
         })
     }
 }
@@ -178,7 +175,7 @@ impl Recorder {
         counters: &Counters,
         now: Timestamp,
         body: &[u8],
-        sample: impl FnOnce() -> Sample,
+        sample: impl FnOnce() -> Option<Sample>,
     ) {
         if self.sample_every == 0
             || body.len() > MAX_SAMPLE_BYTES
@@ -189,7 +186,7 @@ impl Recorder {
         if let Ok(mut samples) = self.samples.try_lock()
             && samples.len() < MAX_SAMPLES
         {
-            samples.push(sample());
+            samples.extend(sample());
         }
     }
 
@@ -354,16 +351,16 @@ mod tests {
         let body = br#"{"inputs":{"x":1.5}}"#;
         for n in 0..201 {
             recorder.sample(&counters, at(if n < 200 { 0 } else { 60 }), body, || {
-                Sample {
+                Some(Sample {
                     request_id: format!("r{n}"),
                     deployment: None,
                     version: counters.subject().version_id,
                     route: Route::Stable,
                     at: at(0),
                     micros: 3,
-                    body: body.to_vec(),
-                    predictions: Some(b"[2.5]".to_vec()),
-                }
+                    inputs: br#"{"x":1.5}"#.to_vec(),
+                    predictions: Some(vec![2.5]),
+                })
             });
         }
         let logged = recorder.drain().predictions;

@@ -157,30 +157,21 @@ fn predict_row(predictor: &Predictor, values: &[model::Value]) -> Result<f64, St
 
 const PANICKED: &str = "the model broke off";
 
-/// Predicts all rows and writes them as a JSON array.
+/// Predicts all rows: a finite number for each.
 ///
 /// # Errors
 /// Why the model failed, in words for the log.
-pub(crate) fn predict(predictor: &Predictor, rows: &Rows, out: &mut Vec<u8>) -> Result<(), String> {
-    let start = out.len();
+pub(crate) fn predict(predictor: &Predictor, rows: &Rows) -> Result<Vec<f64>, String> {
     let predicted = catch_unwind(AssertUnwindSafe(|| {
-        out.push(b'[');
-        for (index, row) in rows.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
+        let mut predictions = Vec::with_capacity(rows.len());
+        for row in rows.iter() {
             let prediction = predictor.predict(row).map_err(|error| error.to_string())?;
             if !prediction.is_finite() {
                 return Err("the prediction is not a finite number".to_owned());
             }
-            serde_json::to_writer(&mut *out, &prediction).map_err(|error| error.to_string())?;
+            predictions.push(prediction);
         }
-        out.push(b']');
-        Ok(())
+        Ok(predictions)
     }));
-    let outcome = predicted.unwrap_or_else(|_| Err(PANICKED.to_owned()));
-    if outcome.is_err() {
-        out.truncate(start);
-    }
-    outcome
+    predicted.unwrap_or_else(|_| Err(PANICKED.to_owned()))
 }

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{Extensions, HeaderMap};
 
 use crate::config::Network;
 use crate::error::ApiError;
@@ -15,12 +15,10 @@ use crate::listen::Peer;
 pub struct ClientIp(pub IpAddr);
 
 impl ClientIp {
-    pub fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[Network]) -> Self {
-        let peer = extensions
-            .get::<Peer>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| {
-                peer.0.ip().to_canonical()
-            });
+    pub fn of(peer: Option<&Peer>, headers: &HeaderMap, trusted: &[Network]) -> Self {
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| {
+            peer.0.ip().to_canonical()
+        });
         if trusted.is_empty() {
             return Self(peer);
         }
@@ -109,16 +107,15 @@ mod tests {
             for line in *lines {
                 headers.append("x-forwarded-for", HeaderValue::from_str(line).unwrap());
             }
-            let mut extensions = Extensions::new();
-            extensions.insert(Peer(SocketAddr::new(peer.parse().unwrap(), 9)));
-            let found = ClientIp::of(&extensions, &headers, &trusted);
+            let connection = Peer(SocketAddr::new(peer.parse().unwrap(), 9));
+            let found = ClientIp::of(Some(&connection), &headers, &trusted);
             assert_eq!(
                 found.0,
                 expected.parse::<IpAddr>().unwrap(),
                 "{peer} {lines:?}"
             );
             assert_eq!(
-                ClientIp::of(&extensions, &headers, &[]).0,
+                ClientIp::of(Some(&connection), &headers, &[]).0,
                 peer.parse::<IpAddr>().unwrap()
             );
         }

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::{Error, Timestamp};
 use futures::FutureExt as _;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
 use crate::error::{self, ApiError, Failed};
@@ -31,7 +31,7 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
     let started = Instant::now();
     let request_id = RequestId::of(request.headers());
     let client = ClientIp::of(
-        request.extensions(),
+        request.extensions().get(),
         request.headers(),
         &state.config.http.trusted_proxies,
     );
@@ -39,11 +39,10 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
     request.extensions_mut().insert(client);
     let seen = Seen::of(&request);
 
-    let response = if hosts::is_allowed(&state, &request) {
+    let response = if hosts::is_allowed(&state, request.headers(), request.uri()) {
         match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
-            Err(panic) => ApiError::from(Error::internal(format!("panicked: {}", text(&*panic))))
-                .into_response(),
+            Err(panic) => panicked(&*panic).into_response(),
         }
     } else {
         hosts::misdirected().into_response()
@@ -62,7 +61,17 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
     response
         .headers_mut()
         .insert(X_REQUEST_ID, request_id.header());
-    log(&seen, &response, &request_id, client, started, now);
+    log(&Line {
+        method: &seen.method,
+        path: &seen.path,
+        route: seen.route.as_ref().map_or("", MatchedPath::as_str),
+        request_id: &request_id,
+        client,
+        started,
+        now,
+        status: response.status(),
+        served: response.extensions().get(),
+    });
     response
 }
 
@@ -90,31 +99,37 @@ impl Seen {
     }
 }
 
-fn log(
-    seen: &Seen,
-    response: &Response,
-    request_id: &RequestId,
-    client: ClientIp,
-    started: Instant,
-    now: Timestamp,
-) {
+/// What the access log says of a request.
+pub struct Line<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    /// The route that matched, with its parameters' names.
+    pub route: &'a str,
+    pub request_id: &'a RequestId,
+    pub client: ClientIp,
+    pub started: Instant,
+    pub now: Timestamp,
+    pub status: StatusCode,
+    pub served: Option<&'a Served>,
+}
+
+pub fn log(line: &Line<'_>) {
     if !tracing::enabled!(target: logging::ACCESS, tracing::Level::INFO) {
         return;
     }
-    let served = response.extensions().get::<Served>();
     logging::access(&Access {
-        timestamp: now,
+        timestamp: line.now,
         level: "INFO",
         message: "request",
-        request_id: request_id.as_str(),
-        method: seen.method.as_str(),
-        path: &seen.path,
-        route: seen.route.as_ref().map_or("", MatchedPath::as_str),
-        status: response.status().as_u16(),
-        micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        client: client.0,
-        model: served.map(|served| served.model.as_str()),
-        version: served.map(|served| served.version),
+        request_id: line.request_id.as_str(),
+        method: line.method.as_str(),
+        path: line.path,
+        route: line.route,
+        status: line.status.as_u16(),
+        micros: u64::try_from(line.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        client: line.client.0,
+        model: line.served.map(|served| served.model.as_str()),
+        version: line.served.map(|served| served.version),
         target: logging::ACCESS,
     });
 }
@@ -137,6 +152,11 @@ struct Access<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<i32>,
     target: &'static str,
+}
+
+/// A bug of ours, which ends one request and no more.
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> ApiError {
+    Error::internal(format!("panicked: {}", text(panic))).into()
 }
 
 fn text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use axum::extract::Request;
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
@@ -10,8 +9,8 @@ use http::{HeaderMap, StatusCode, Uri};
 use crate::error::ApiError;
 use crate::state::AppState;
 
-pub fn is_allowed(state: &AppState, request: &Request) -> bool {
-    match authority(request.headers(), request.uri()) {
+pub fn is_allowed(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
+    match authority(headers, uri) {
         Some(authority) => names(state, authority.host()),
         None => false,
     }

@@ -13,6 +13,7 @@ use domain::serving::{
 };
 use domain::{Name, Scope, Timestamp};
 use model::{Artifact, Transform};
+use serving::dialects::Native;
 use serving::predict::Request;
 use serving::{Recorder, Snapshot};
 
@@ -168,8 +169,9 @@ impl Built {
     }
 }
 
-pub(crate) fn request(body: &str) -> Request<'_> {
+pub(crate) fn request(body: &str) -> Request<'_, Native> {
     Request {
+        dialect: &Native,
         body: body.as_bytes(),
         request_id: "r1",
         routing_key: b"key",

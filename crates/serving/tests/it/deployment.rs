@@ -1,5 +1,6 @@
 use domain::Error;
 use domain::predictions::{PredictResponse, Route};
+use serving::dialects::Native;
 use serving::predict::{Answer, Forced, Request, from_deployment};
 use serving::recorder::Counts;
 
@@ -8,7 +9,7 @@ use crate::built::{Built, ROW, artifact, at, failing_artifact, request};
 fn ask(
     built: &Built,
     snapshot: &serving::Snapshot,
-    request: &Request<'_>,
+    request: &Request<'_, Native>,
 ) -> domain::Result<Answer> {
     from_deployment(
         &built.recorder,

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use domain::Error;
 use futures::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
+use hyper::body::Body;
 
 use crate::error::{ApiError, ApiResult};
 use crate::middleware::body_limit::declared;
@@ -16,7 +15,7 @@ use crate::router::LARGEST_BODY;
 /// Longest time for a body to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn check_type(headers: &HeaderMap) -> ApiResult<()> {
+pub(super) fn check_json(headers: &HeaderMap) -> ApiResult<()> {
     let media = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -36,7 +35,10 @@ pub(super) fn check_type(headers: &HeaderMap) -> ApiResult<()> {
     ))
 }
 
-pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> ApiResult<Bytes> {
+pub(super) async fn read<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     if declared(headers).is_some_and(|length| length > LARGEST_BODY as u64) {
         return Err(too_large());
     }

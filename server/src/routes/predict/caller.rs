@@ -1,15 +1,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use domain::{Error, Result, Scope, Timestamp, api_keys};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::request::Parts;
 use serving::keys::Key;
 use serving::tokens::Token;
 use sha2::{Digest as _, Sha256};
 
+use super::answer::Call;
+use crate::extract::ClientIp;
 use crate::state::AppState;
 
 /// A program whose key is in the snapshot and active.
@@ -17,7 +17,6 @@ pub(super) struct Caller {
     pub(super) key: Arc<Key>,
     /// The key's, or those of them that its token has.
     pub(super) scopes: Arc<[Scope]>,
-    pub(super) now: Timestamp,
 }
 
 /// Longest token that is looked at, in bytes.
@@ -26,20 +25,25 @@ const LONGEST_TOKEN: usize = 8 << 10;
 impl Caller {
     /// # Errors
     /// `RateLimited` for the address, `Unavailable` while the snapshot is too old to be believed, `Unauthenticated`.
-    pub(super) fn of(state: &AppState, parts: &Parts, arrived: Instant) -> Result<Self> {
-        let address = super::client(parts, state).0;
+    pub(super) fn of(call: &Call<'_>) -> Result<Self> {
+        let Call {
+            state,
+            client: ClientIp(address),
+            now,
+            ..
+        } = *call;
         let serving = &state.serving;
         serving
             .addresses
             .take(address)
             .map_err(|retry_after| Error::RateLimited { retry_after })?;
-        let presented = presented(&parts.headers).ok_or_else(|| {
+        let presented = presented(call.headers).ok_or_else(|| {
             Error::Unauthenticated(
                 "this needs an API key: send it as Authorization: Bearer, or as X-API-Key"
                     .to_owned(),
             )
         })?;
-        if !serving.is_current(arrived) {
+        if !serving.is_current(call.arrived) {
             let message =
                 "keys can not be checked, because the database is away: try again in a moment";
             return Err(Error::Unavailable {
@@ -48,7 +52,6 @@ impl Caller {
                 source: None,
             });
         }
-        let now = state.platform.clock.now();
         let found = if presented.starts_with("vol_") {
             by_key(state, presented).map(|key| (Arc::clone(&key.scopes), key))
         } else {
@@ -65,7 +68,7 @@ impl Caller {
             ));
         };
         key.touch(now, address);
-        Ok(Self { key, scopes, now })
+        Ok(Self { key, scopes })
     }
 }
 

@@ -8,9 +8,10 @@ use domain::predictions::{PredictRequest, PredictResponse, Route};
 use domain::{Actor, Error, Name, Permission, Result};
 use http::HeaderMap;
 use platform::access;
-use serving::predict::{self, Forced};
+use serving::dialects::Native;
+use serving::predict::Forced;
 
-use super::{Found, run};
+use super::answer::{Found, Work};
 use crate::extract::request_id::RequestId;
 use crate::state::AppState;
 
@@ -61,16 +62,16 @@ async fn predict(
     let now = state.platform.clock.now();
     let state = state.clone();
     let answered = tokio::task::spawn_blocking(move || {
-        let routing_key = request_id.as_str().as_bytes();
-        let request = predict::Request {
-            body: &body,
-            request_id: request_id.as_str(),
-            routing_key,
+        let work = Work {
+            dialect: Native,
+            body: body.into(),
+            routing_key: request_id.as_str().as_bytes().to_vec(),
+            request_id,
             forced,
             now,
             arrived,
         };
-        run(&state, &found, &request)
+        work.run(&state, &found)
     });
     let (answer, _) = answered.await.map_err(Error::internal)??;
     serde_json::from_slice(&answer.body).map_err(Error::internal)

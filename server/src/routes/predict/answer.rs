@@ -1,0 +1,328 @@
+//! From a request to what a model answered, whatever shape the client speaks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::{Error, Result, Scope, Timestamp};
+use http::HeaderMap;
+use http::header::HeaderName;
+use http::request::Parts;
+use hyper::body::Body as HttpBody;
+use serving::dialects::{Dialect, Native};
+use serving::limits::Allowance;
+use serving::predict::{self, Answer, Forced};
+use serving::snapshot::Deployment;
+use serving::versions::{LOAD_RETRY, Version};
+
+use super::body;
+use super::caller::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{ClientIp, RequestId};
+use crate::middleware::edge::Served;
+use crate::state::AppState;
+
+/// A larger body is read and predicted on a thread that may take its time, in bytes.
+const LARGE: usize = 64 << 10;
+
+const X_ROUTE_KEY: HeaderName = HeaderName::from_static("x-route-key");
+const X_CANARY: HeaderName = HeaderName::from_static("x-canary");
+
+/// Who is to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target<'a> {
+    Deployment(&'a str),
+    /// A model, and a version's number or an alias with its `@`.
+    Version(&'a str, &'a str),
+}
+
+/// A request to predict, as far as its head tells.
+pub(super) struct Call<'a> {
+    pub(super) state: &'a AppState,
+    pub(super) target: Target<'a>,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) request_id: RequestId,
+    pub(super) client: ClientIp,
+    pub(super) arrived: Instant,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    /// A request that came through the router, where the outermost layer has looked at it.
+    pub(super) fn routed(state: &'a AppState, parts: &'a Parts, target: Target<'a>) -> Self {
+        let Parts {
+            extensions,
+            headers,
+            ..
+        } = parts;
+        let client = extensions.get().copied().unwrap_or_else(|| {
+            let trusted = &state.config.http.trusted_proxies;
+            ClientIp::of(extensions.get(), headers, trusted)
+        });
+        let request_id = extensions.get::<RequestId>().cloned();
+        Self {
+            state,
+            target,
+            headers,
+            request_id: request_id.unwrap_or_else(|| RequestId::of(headers)),
+            client,
+            arrived: Instant::now(),
+            now: state.platform.clock.now(),
+        }
+    }
+}
+
+/// How a request ended.
+pub(super) struct Ended {
+    pub(super) outcome: ApiResult<Success>,
+    /// What is left of the key's quota, if there was a key.
+    pub(super) allowance: Option<Allowance>,
+}
+
+pub(super) struct Success {
+    pub(super) answer: Answer,
+    pub(super) served: Served,
+    /// From the request's arrival until its caller was known and allowed.
+    pub(super) authenticated: Duration,
+}
+
+/// Volary's own shape, which is JSON.
+pub(super) fn native(headers: &HeaderMap) -> ApiResult<Native> {
+    body::check_json(headers)?;
+    Ok(Native)
+}
+
+/// `dialect` says, from the headers, in which shape the body is, or refuses it.
+pub(super) async fn answer<B, D>(
+    call: &Call<'_>,
+    body: B,
+    dialect: impl FnOnce(&HeaderMap) -> ApiResult<D>,
+) -> Ended
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    D: Dialect + Send + 'static,
+{
+    let (outcome, allowance) = match Caller::of(call) {
+        Err(error) => (Err(error.into()), None),
+        Ok(caller) => {
+            let allowance = caller.key.take();
+            let outcome = match allowance.retry_after {
+                Some(retry_after) => Err(Error::RateLimited { retry_after }.into()),
+                None => predict(call, &caller, body, dialect).await,
+            };
+            (outcome, Some(allowance))
+        }
+    };
+    if let Err(error) = &outcome {
+        count_refused(error);
+    }
+    Ended { outcome, allowance }
+}
+
+/// Counts what no version was asked for; the recorder counts the rest.
+fn count_refused(error: &ApiError) {
+    if matches!(
+        error,
+        ApiError::Domain(Error::Invalid(_) | Error::ModelFailed(_))
+    ) {
+        return;
+    }
+    let unknown =
+        ["project", "deployment", "model", "version", "route"].map(|label| (label, String::new()));
+    let [project, deployment, model, version, route] = unknown;
+    let labels = [
+        project,
+        deployment,
+        model,
+        version,
+        route,
+        ("status", error.status().as_str().to_owned()),
+    ];
+    metrics::counter!("volary_predict_requests_total", &labels).increment(1);
+}
+
+async fn predict<B, D>(
+    call: &Call<'_>,
+    caller: &Caller,
+    body: B,
+    dialect: impl FnOnce(&HeaderMap) -> ApiResult<D>,
+) -> ApiResult<Success>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    D: Dialect + Send + 'static,
+{
+    let Call { state, headers, .. } = *call;
+    let found = find(state, call.target, caller)?;
+    let forced = forced(headers, &caller.scopes)?;
+    let dialect = dialect(headers)?;
+    let authenticated = call.arrived.elapsed();
+    let body = body::read(headers, body).await?;
+    if let Found::Version(version) = &found {
+        load(state, version).await?;
+    }
+    let work = Work {
+        dialect,
+        body,
+        request_id: call.request_id.clone(),
+        routing_key: routing_key(call, caller),
+        forced,
+        now: call.now,
+        arrived: call.arrived,
+    };
+    let (answer, served) = if work.body.len() > LARGE {
+        let state = state.clone();
+        tokio::task::spawn_blocking(move || work.run(&state, &found))
+            .await
+            .map_err(Error::internal)??
+    } else {
+        work.run(state, &found)?
+    };
+    Ok(Success {
+        answer,
+        served,
+        authenticated,
+    })
+}
+
+/// What the target was in the snapshot.
+pub(super) enum Found {
+    Deployment(Arc<Deployment>),
+    Version(Arc<Version>),
+}
+
+/// # Errors
+/// `Forbidden` naming the scope that is needed, before anything is said about what there is; else `NotFound`.
+fn find(state: &AppState, target: Target<'_>, caller: &Caller) -> Result<Found> {
+    let snapshot = state.serving.snapshot();
+    let project = caller.key.project;
+    match target {
+        Target::Deployment(name) => {
+            if !caller.scopes.iter().any(|scope| scope.may_predict(name)) {
+                return Err(Error::Forbidden(format!(
+                    "this needs an API key with the scope predict:{name} or predict:*"
+                )));
+            }
+            let deployment = snapshot
+                .deployment(project, name)
+                .ok_or_else(|| Error::not_found("deployment"))?;
+            Ok(Found::Deployment(Arc::clone(deployment)))
+        }
+        Target::Version(model, version) => {
+            if !caller.scopes.contains(&Scope::Predict(None)) {
+                return Err(Error::Forbidden(
+                    "this needs an API key with the scope predict:*".to_owned(),
+                ));
+            }
+            let version = snapshot
+                .version(project, model, version)
+                .ok_or_else(|| Error::not_found("model version"))?;
+            Ok(Found::Version(Arc::clone(version)))
+        }
+    }
+}
+
+fn forced(headers: &HeaderMap, scopes: &[Scope]) -> ApiResult<Option<Forced>> {
+    let Some(value) = headers.get(X_CANARY) else {
+        return Ok(None);
+    };
+    let forced = match value.as_bytes() {
+        b"always" => Forced::Canary,
+        b"never" => Forced::Stable,
+        _ => {
+            return Err(ApiError::bad_request(
+                "the header x-canary is not known with this value: use always or never",
+            ));
+        }
+    };
+    if !scopes
+        .iter()
+        .any(|scope| matches!(scope, Scope::Write | Scope::Admin))
+    {
+        let message = "the header x-canary needs an API key that also has the scope write or admin";
+        return Err(Error::Forbidden(message.to_owned()).into());
+    }
+    Ok(Some(forced))
+}
+
+fn routing_key(call: &Call<'_>, caller: &Caller) -> Vec<u8> {
+    match call.headers.get(X_ROUTE_KEY) {
+        Some(key) => key.as_bytes().to_vec(),
+        None => [
+            caller.key.id.0.as_bytes().as_slice(),
+            call.request_id.as_str().as_bytes(),
+        ]
+        .concat(),
+    }
+}
+
+/// A request whose body is there, with all that it needs on another thread.
+pub(super) struct Work<D> {
+    pub(super) dialect: D,
+    pub(super) body: Bytes,
+    pub(super) request_id: RequestId,
+    pub(super) routing_key: Vec<u8>,
+    pub(super) forced: Option<Forced>,
+    pub(super) now: Timestamp,
+    pub(super) arrived: Instant,
+}
+
+impl<D: Dialect> Work<D> {
+    pub(super) fn run(&self, state: &AppState, found: &Found) -> Result<(Answer, Served)> {
+        let request = predict::Request {
+            dialect: &self.dialect,
+            body: &self.body,
+            request_id: self.request_id.as_str(),
+            routing_key: &self.routing_key,
+            forced: self.forced,
+            now: self.now,
+            arrived: self.arrived,
+        };
+        let recorder = &state.serving.recorder;
+        let (answer, model) = match found {
+            Found::Deployment(deployment) => (
+                predict::from_deployment(recorder, deployment, &request)?,
+                &deployment.stable.version.model,
+            ),
+            Found::Version(version) => (
+                predict::from_version(recorder, version, &request)?,
+                &version.model,
+            ),
+        };
+        let served = Served {
+            model: model.clone(),
+            version: answer.version,
+        };
+        Ok((answer, served))
+    }
+}
+
+/// Loads a version that no deployment serves, when it is first asked for.
+async fn load(state: &AppState, version: &Arc<Version>) -> Result<()> {
+    if version.predictor().is_some() {
+        return Ok(());
+    }
+    // One at a time: an artifact may be large, and many may ask for it at once.
+    let _turn = state.serving.loading.lock().await;
+    if version.may_load() {
+        let artifact = state.platform.blobs.read(&version.sha256).await;
+        let version = Arc::clone(version);
+        let loaded = tokio::task::spawn_blocking(move || {
+            version.load(artifact.as_deref().map_err(ToString::to_string));
+        });
+        loaded.await.map_err(Error::internal)?;
+    }
+    match version.problem().filter(|_| version.predictor().is_none()) {
+        None => Ok(()),
+        Some(problem) => {
+            let message = format!(
+                "version {} of model {} is not ready: {problem}",
+                version.number, version.model
+            );
+            Err(Error::Unavailable {
+                message,
+                retry_after: LOAD_RETRY.as_secs(),
+                source: None,
+            })
+        }
+    }
+}
