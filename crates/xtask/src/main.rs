@@ -5,6 +5,7 @@
     reason = "a command-line tool talks on its standard streams"
 )]
 
+mod bench;
 mod prepare;
 mod process;
 mod progress;
@@ -46,6 +47,8 @@ enum Verb {
     Test(test::Args),
     /// Check the rules of this repository that no compiler checks
     Tidy,
+    /// Measure how fast the server is beside others
+    Bench(bench::Args),
     /// Write `.sqlx/`, which lets the queries be checked without a database
     Prepare(prepare::Args),
 }
@@ -68,6 +71,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Serve(args) => serve::run(&workspace, &args),
         Verb::Test(args) => test::run(&workspace, &args),
         Verb::Tidy => tidy::run(&workspace),
+        Verb::Bench(args) => bench::run(&workspace, &args),
         Verb::Prepare(args) => prepare::run(&workspace, &args),
     }
 }

@@ -4,12 +4,25 @@ use std::net::IpAddr;
 
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use crate::error::ApiError;
 use crate::state::AppState;
 
 pub fn is_allowed(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
+    is_own(state, headers, uri) || is_named(state, headers, uri)
+}
+
+/// Whether it is the very host and port of our links, as in most requests; this takes no parsing.
+fn is_own(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
+    let own = state.base_url.split_once("//").map(|(_, own)| own);
+    let mut hosts = headers.get_all(HOST).iter();
+    uri.authority().is_none()
+        && hosts.next().map(HeaderValue::as_bytes) == own.map(str::as_bytes)
+        && hosts.next().is_none()
+}
+
+fn is_named(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
     match authority(headers, uri) {
         Some(authority) => names(state, authority.host()),
         None => false,

@@ -22,7 +22,7 @@ use utoipa_axum::routes;
 use crate::extract::Path;
 use crate::openapi::Problems;
 use crate::state::AppState;
-use answer::{Call, Target, answer, native};
+use answer::{Call, Ended, Target, answer, native};
 use respond::respond;
 
 pub use pages::for_pages;
@@ -70,7 +70,7 @@ async fn by_deployment(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let call = Call::routed(&state, &parts, Target::Deployment(&path.deployment));
-    respond(answer(&call, body, native).await).map(Body::new)
+    routed(answer(&call, body, native).await)
 }
 
 /// Predict with a version of a model
@@ -85,5 +85,14 @@ async fn by_version(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let call = Call::routed(&state, &parts, Target::Version(&path.model, &path.version));
-    respond(answer(&call, body, native).await).map(Body::new)
+    routed(answer(&call, body, native).await)
+}
+
+/// For the layers that a routed answer passes through.
+fn routed(ended: Ended) -> Response {
+    let (mut response, served) = respond(ended);
+    if let Some(served) = served {
+        response.extensions_mut().insert(served);
+    }
+    response.map(Body::new)
 }

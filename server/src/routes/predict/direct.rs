@@ -80,7 +80,8 @@ where
         request_id: &call.request_id,
         now: call.now,
     };
-    let mut response = error::finish(&failed, respond(ended));
+    let (response, served) = respond(ended);
+    let mut response = error::finish(&failed, response);
     headers::secure(state, path, response.headers_mut());
     response
         .headers_mut()
@@ -94,7 +95,7 @@ where
         started: call.arrived,
         now: call.now,
         status: response.status(),
-        served: response.extensions().get(),
+        served: served.as_ref(),
     });
     Ok(response)
 }

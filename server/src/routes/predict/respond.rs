@@ -8,8 +8,10 @@ use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::Full;
 use serving::limits::Allowance;
+use serving::predict::Answer;
 
 use super::answer::{Ended, Success};
+use crate::middleware::edge::Served;
 
 const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -21,61 +23,103 @@ const MOST_HEADERS: usize = 20;
 
 pub type PredictBody = Full<Bytes>;
 
-pub(super) fn respond(ended: Ended) -> Response<PredictBody> {
-    let mut response = match ended.outcome {
-        Ok(success) => succeed(success),
-        Err(error) => error.into_response().map(|_| PredictBody::default()),
+/// The answer without what the outermost layer adds, and which version it came from.
+pub(super) fn respond(ended: Ended) -> (Response<PredictBody>, Option<Served>) {
+    let (mut response, served) = match ended.outcome {
+        Ok(Success {
+            answer,
+            served,
+            authenticated,
+        }) => (succeed(answer, authenticated), Some(served)),
+        Err(error) => (error.into_response().map(|_| PredictBody::default()), None),
     };
     if let Some(allowance) = &ended.allowance {
         rate_headers(response.headers_mut(), allowance);
     }
-    response
+    (response, served)
 }
 
-fn succeed(success: Success) -> Response<PredictBody> {
-    let Success {
-        answer,
-        served,
-        authenticated,
-    } = success;
+fn succeed(answer: Answer, authenticated: Duration) -> Response<PredictBody> {
     let timing = server_timing(authenticated, answer.parse, answer.predict);
     let mut response = Response::new(PredictBody::from(answer.body));
     let headers = response.headers_mut();
     headers.reserve(MOST_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(X_MODEL_VERSION, answer.version.into());
-    if let Ok(timing) = HeaderValue::try_from(timing) {
-        headers.insert(SERVER_TIMING, timing);
-    }
-    response.extensions_mut().insert(served);
+    insert(headers, SERVER_TIMING, timing);
     response
 }
 
 /// In milliseconds, to the microsecond.
-fn server_timing(auth: Duration, parse: Duration, predict: Duration) -> String {
-    let millis = |part: Duration| (part.as_micros() / 1000, part.as_micros() % 1000);
-    let [auth, parse, predict] = [millis(auth), millis(parse), millis(predict)];
-    format!(
-        "auth;dur={}.{:03}, parse;dur={}.{:03}, predict;dur={}.{:03}",
-        auth.0, auth.1, parse.0, parse.1, predict.0, predict.1
-    )
+fn server_timing(auth: Duration, parse: Duration, predict: Duration) -> Vec<u8> {
+    let mut text = Vec::with_capacity(64);
+    for (name, part) in [
+        ("auth;dur=", auth),
+        (", parse;dur=", parse),
+        (", predict;dur=", predict),
+    ] {
+        let micros = part.as_micros() as u64;
+        text.extend_from_slice(name.as_bytes());
+        number(&mut text, micros / 1000);
+        text.push(b'.');
+        text.extend([100, 10, 1].map(|place| b'0' + (micros / place % 10) as u8));
+    }
+    text
 }
 
 fn rate_headers(headers: &mut HeaderMap, allowance: &Allowance) {
-    let limit = format!(
-        "\"key\";r={};t={}",
-        allowance.remaining, allowance.reset_seconds
+    let item = |first: &str, one: u64, second: &str, other: u64| {
+        let mut text = Vec::with_capacity(32);
+        text.extend_from_slice(first.as_bytes());
+        number(&mut text, one);
+        text.extend_from_slice(second.as_bytes());
+        number(&mut text, other);
+        text
+    };
+    let rate = allowance.rate;
+    let left = item(
+        "\"key\";r=",
+        allowance.remaining.into(),
+        ";t=",
+        allowance.reset_seconds,
     );
-    let policy = format!(
-        "\"key\";q={};w={}",
-        allowance.rate.requests, allowance.rate.per_seconds
+    let policy = item(
+        "\"key\";q=",
+        rate.requests.into(),
+        ";w=",
+        rate.per_seconds.into(),
     );
-    for (name, value) in [(RATE_LIMIT, limit), (RATE_LIMIT_POLICY, policy)] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
+    insert(headers, RATE_LIMIT, left);
+    insert(headers, RATE_LIMIT_POLICY, policy);
     if let Some(seconds) = allowance.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+}
+
+fn number(text: &mut Vec<u8>, number: u64) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_millisecond_have_three_places() {
+        let timing = server_timing(
+            Duration::from_micros(35),
+            Duration::from_micros(1204),
+            Duration::from_nanos(900),
+        );
+        assert_eq!(
+            String::from_utf8(timing).unwrap(),
+            "auth;dur=0.035, parse;dur=1.204, predict;dur=0.000"
+        );
     }
 }

@@ -1,0 +1,146 @@
+//! `cargo xtask bench`: how fast Volary is beside others, in one run on one machine. Only ratios mean something.
+
+mod http;
+mod paced;
+mod peers;
+mod report;
+mod servers;
+mod volary;
+mod wrk;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::progress::{heading, step};
+use crate::setup::{self, apt};
+use crate::workspace::Workspace;
+use crate::{process, site};
+use report::{Figure, Report};
+use servers::Contender;
+use volary::Secrets;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Predictions a second, one row of eight numbers a request, beside what else there is
+    Serve(ServeArgs),
+    /// Send requests at a fixed rate and print their latencies as JSON
+    #[command(hide = true)]
+    Paced(paced::Args),
+}
+
+#[derive(clap::Args)]
+struct ServeArgs {
+    /// How often everything is measured, in turn
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    rounds: u32,
+    /// How long one measurement lasts
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Others to measure beside the two limits: fastapi, bentoml, litserve, mlserver, ray, triton or none
+    #[arg(long, value_delimiter = ',', default_values_t = peers::NAMES.map(str::to_owned))]
+    peers: Vec<String>,
+    /// Of the server: `dist`, or `release`, which is quicker to build
+    #[arg(long, default_value = "dist", value_parser = ["release", "dist"])]
+    profile: String,
+    /// Where the figures go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    match &args.verb {
+        Verb::Serve(args) => serve(workspace, args),
+        Verb::Paced(args) => paced::run(args),
+    }
+}
+
+fn serve(workspace: &Workspace, args: &ServeArgs) -> Result<()> {
+    let postgres = setup::for_serving()?;
+    step("bench", "wrk", |step| {
+        if process::find("wrk").is_none() {
+            if !apt::can_install() {
+                bail!("no wrk found: install it");
+            }
+            step.note("apt-get install wrk");
+            apt::install(&["wrk"])?;
+        }
+        Ok("present")
+    })?;
+    site::build(workspace, &args.profile, &postgres)?;
+    let limits = servers::limits(workspace)?;
+    let peers = peers::prepare(workspace, &args.peers)?;
+
+    let (volary, secrets) = volary::prepare(workspace, &args.profile)?;
+    let time = Duration::from_secs(args.seconds);
+    let mut report = Report::default();
+    for round in 1..=args.rounds {
+        heading("bench", format_args!("round {round} of {}", args.rounds));
+        measure(
+            workspace,
+            &volary,
+            &secrets,
+            &limits,
+            &peers,
+            time,
+            &mut report,
+        )?;
+    }
+    report.print();
+    if let Some(path) = &args.json {
+        report.write(path)?;
+    }
+    Ok(())
+}
+
+fn measure(
+    workspace: &Workspace,
+    volary: &Contender,
+    secrets: &Secrets,
+    limits: &[Contender],
+    peers: &[Contender],
+    time: Duration,
+    report: &mut Report,
+) -> Result<()> {
+    report.start_round();
+    let requests = workspace.root.join("bench/requests");
+    let load = |script: &str, url: &str, secret: Option<&str>, rows: usize| {
+        wrk::run(&requests.join(script), url, secret, rows, time)
+    };
+    let own = volary.start()?;
+    let by_key = load("inputs.lua", &volary.url, Some(&secrets.key), 1)?;
+    let by_token = load("inputs.lua", &volary.url, Some(&secrets.token), 1)?;
+    let batch = load("inputs.lua", &volary.url, Some(&secrets.key), wrk::BATCH)?;
+    let rate = by_key.rate / 2.0;
+    let paced = paced::measure(&volary.url, Some(&secrets.key), rate, time)?;
+    drop(own);
+    report.add("volary", Figure::from(&by_key));
+    report.add("volary, token", Figure::from(&by_token));
+    report.add(
+        "volary, batch",
+        Figure::rows(batch.rate * wrk::BATCH as f64),
+    );
+    report.add("volary, paced", Figure::paced(&paced));
+
+    for contender in limits.iter().chain(peers) {
+        let running = contender.start()?;
+        let loaded = load(contender.script, &contender.url, None, 1)?;
+        report.add(contender.name, Figure::from(&loaded));
+        if contender.name == servers::AXUM {
+            let paced = paced::measure(&contender.url, None, rate, time)?;
+            report.add("limit-axum, paced", Figure::paced(&paced));
+        }
+        drop(running);
+    }
+    if let Some(rows) = peers::batch(workspace, time)? {
+        report.add("scikit-learn, batch", Figure::rows(rows));
+    }
+    Ok(())
+}
