@@ -1,0 +1,302 @@
+"""The calls about what a project holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ._flow import Flow, PortT, Request, operation
+from ._resource import Resource, given, read
+from ._upload import Upload
+from .answers import DatasetVersion, Deployment, Model, ModelVersion, Rollout, RolloutPolicy, Step, TrainingRun
+from .errors import JobFailedError
+
+
+class Datasets(Resource[PortT]):
+    """Tables to train on."""
+
+    @operation
+    def upload(
+        self, name: str, file: str | os.PathLike[str] | bytes, *, format: str | None = None
+    ) -> Flow[DatasetVersion]:
+        """Uploads a file; a known name gets a further version. The file is streamed.
+
+        Args:
+            name: 1 to 63 of A-Z a-z 0-9 . _ -
+            file: a path, or the bytes themselves.
+            format: `csv` or `parquet`; for a path, its ending unless told.
+
+        Returns:
+            The version, whose columns are being profiled: go on with `wait`.
+
+        Raises:
+            InvalidInputError: the name is not one.
+            VolaryError: 413, the file is larger than the server takes.
+        """
+        upload = Upload(file, format)
+        request = Request(
+            "POST",
+            self._session.in_project("datasets"),
+            headers={"content-type": upload.media_type.encode()},
+            params={"name": name},
+            content=upload,
+            repeatable=False,
+        )
+        return read(DatasetVersion, (yield from self._session.send(request)))
+
+    @operation
+    def get(self, name: str, version: int | None = None) -> Flow[DatasetVersion]:
+        """A version of a dataset, the latest unless told.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._find(name, version)
+
+    @operation
+    def wait(self, name: str, version: int | None = None, *, timeout: float = 600.0) -> Flow[DatasetVersion]:
+        """Waits at most `timeout` seconds until the columns are profiled.
+
+        Raises:
+            JobFailedError: the file can not be read; the message names the row and the column.
+            WaitTimeoutError: it takes longer.
+        """
+        if version is None:
+            version = (yield from self._find(name, None)).version
+        found = yield from self._session.until(
+            lambda: self._find(name, version), lambda it: it.status != "profiling", timeout
+        )
+        if found.status != "ready":
+            raise JobFailedError(found.error or "the dataset failed", error_code="dataset_failed")
+        return found
+
+    def _find(self, name: str, version: int | None) -> Flow[DatasetVersion]:
+        segments = ("datasets", name) if version is None else _version("datasets", name, version)
+        return self._call(DatasetVersion, "GET", *segments)
+
+
+class TrainingRuns(Resource[PortT]):
+    """Runs that make model versions."""
+
+    @operation
+    def create(
+        self,
+        dataset: str,
+        *,
+        target: str,
+        model: str,
+        algorithm: str = "auto",
+        dataset_version: int | None = None,
+        features: Sequence[str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        test_fraction: float | None = None,
+        seed: int | None = None,
+        max_seconds: int | None = None,
+        max_memory_mb: int | None = None,
+    ) -> Flow[TrainingRun]:
+        """Queues a run; go on with `wait`.
+
+        Args:
+            dataset: the table's name.
+            target: the column to predict.
+            model: the model that gets a further version; made when it is new.
+            algorithm: `auto` or one by name, such as `linear_regression`.
+            dataset_version: the latest unless told.
+            features: columns to learn from; all others than the target unless told.
+            params: of the algorithm.
+            test_fraction: share of the rows that is held out, 0 to 1.
+            seed: of the split into training and held-out rows.
+            max_seconds: after which the run fails.
+            max_memory_mb: in MiB, with which the run fails.
+
+        Raises:
+            InvalidInputError: a column does not exist or does not fit.
+            NotFoundError: the dataset does not exist.
+        """
+        split = given(test_fraction=test_fraction, seed=seed)
+        budget = given(seconds=max_seconds, memory_mb=max_memory_mb)
+        body = given(
+            dataset=dataset,
+            dataset_version=dataset_version,
+            target=target,
+            model=model,
+            algorithm=algorithm,
+            features=list(features) if features is not None else None,
+            params=dict(params) if params is not None else None,
+            split=split or None,
+            budget=budget or None,
+        )
+        return self._call(TrainingRun, "POST", "training-runs", body=body, repeatable=False)
+
+    @operation
+    def get(self, id: str) -> Flow[TrainingRun]:
+        """A run.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._call(TrainingRun, "GET", "training-runs", id)
+
+    @operation
+    def wait(self, id: str, *, timeout: float = 3600.0) -> Flow[TrainingRun]:
+        """Waits at most `timeout` seconds until the run has succeeded.
+
+        Raises:
+            JobFailedError: it failed or was cancelled; the message says why and what to do.
+            WaitTimeoutError: it takes longer.
+        """
+        run = yield from self._session.until(
+            lambda: self._call(TrainingRun, "GET", "training-runs", id),
+            lambda run: run.status not in {"queued", "running"},
+            timeout,
+        )
+        if run.status == "succeeded":
+            return run
+        if run.error is None:
+            raise JobFailedError(f"the run is {run.status}", error_code=run.status)
+        message = f"{run.error.message} {run.error.fix}".rstrip()
+        raise JobFailedError(message, error_code=run.error.code)
+
+    @operation
+    def cancel(self, id: str) -> Flow[TrainingRun]:
+        """Ends a run; a running one ends within moments of the answer.
+
+        Raises:
+            VolaryError: 409, it has ended already.
+        """
+        return self._call(TrainingRun, "POST", "training-runs", id, "cancel")
+
+
+class Models(Resource[PortT]):
+    """Models and their versions."""
+
+    @operation
+    def get(self, name: str) -> Flow[Model]:
+        """A model with its versions and aliases.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._call(Model, "GET", "models", name)
+
+    @operation
+    def version(self, name: str, version: int) -> Flow[ModelVersion]:
+        """A version: its signature, metrics and lineage.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._call(ModelVersion, "GET", *_version("models", name, version))
+
+
+class Deployments(Resource[PortT]):
+    """What applications call by name."""
+
+    @operation
+    def put(self, name: str, *, model: str, version: int, if_match: int | None = None) -> Flow[Deployment]:
+        """Makes a deployment; its first version is live at once. The same version again changes nothing.
+
+        Args:
+            if_match: a `revision`: nothing is done when it is no longer the present one.
+
+        Raises:
+            VolaryError: 409, another version is live (that takes a rollout); 412, `if_match` lost.
+        """
+        headers = {} if if_match is None else {"if-match": f'"{if_match}"'.encode()}
+        return self._call(
+            Deployment,
+            "PUT",
+            "deployments",
+            name,
+            body={"model": model, "version": version},
+            headers=headers,
+            repeatable=if_match is None,
+        )
+
+    @operation
+    def get(self, name: str) -> Flow[Deployment]:
+        """A deployment and its rollout, if one is active.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._call(Deployment, "GET", "deployments", name)
+
+
+class Rollouts(Resource[PortT]):
+    """New versions, brought out beside the stable one."""
+
+    @operation
+    def start(
+        self,
+        deployment: str,
+        version: int,
+        *,
+        mode: str = "canary",
+        steps: Sequence[Step] | None = None,
+        policy: RolloutPolicy | None = None,
+    ) -> Flow[Rollout]:
+        """Gives a version a share of the traffic; it is taken back by itself when it fails too often.
+
+        Args:
+            steps: shares in percent and how long each lasts in seconds; the server's unless told.
+            policy: when the version is taken back; the server's unless told.
+
+        Raises:
+            VolaryError: 409, a rollout is active already.
+        """
+        body = given(
+            version=version,
+            mode=mode,
+            steps=[asdict(step) for step in steps] if steps is not None else None,
+            policy=given(**asdict(policy)) if policy is not None else None,
+        )
+        return self._call(Rollout, "POST", *_rollouts(deployment), body=body, repeatable=False)
+
+    @operation
+    def get(self, deployment: str, id: str) -> Flow[Rollout]:
+        """A rollout with its verdicts.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._call(Rollout, "GET", *_rollouts(deployment), id)
+
+    @operation
+    def promote(self, deployment: str, id: str, *, reason: str | None = None) -> Flow[Rollout]:
+        """Makes the canary the stable version. The reason goes to the ledger.
+
+        Raises:
+            VolaryError: 409, the rollout has ended.
+        """
+        return self._end(deployment, id, "promote", reason)
+
+    @operation
+    def rollback(self, deployment: str, id: str, *, reason: str | None = None) -> Flow[Rollout]:
+        """Sends all traffic back to the stable version. The reason goes to the ledger.
+
+        Raises:
+            VolaryError: 409, the rollout has ended.
+        """
+        return self._end(deployment, id, "rollback", reason)
+
+    def _end(self, deployment: str, id: str, verb: str, reason: str | None) -> Flow[Rollout]:
+        return self._call(
+            Rollout,
+            "POST",
+            *_rollouts(deployment),
+            id,
+            verb,
+            body=given(reason=reason),
+            repeatable=False,
+        )
+
+
+def _rollouts(deployment: str) -> tuple[str, str, str]:
+    return ("deployments", deployment, "rollouts")
+
+
+def _version(noun: str, name: str, version: int) -> tuple[str, str, str, str]:
+    return (noun, name, "versions", str(version))
