@@ -4,6 +4,7 @@
 pub(crate) mod apt;
 pub(crate) mod browser;
 pub(crate) mod postgres;
+pub(crate) mod python;
 pub(crate) mod wasm_target;
 
 use anyhow::Result;
@@ -20,6 +21,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     for_serving()?;
+    for_python(workspace)?;
     if !args.skip_e2e {
         for_end_to_end(workspace)?;
     }
@@ -30,6 +32,15 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 pub(crate) fn for_serving() -> Result<postgres::Source> {
     step("setup", "wasm32 target", wasm_target::ensure)?;
     step("setup", "Postgres", postgres::ensure)
+}
+
+/// What checking the Python client needs on top.
+pub(crate) fn for_python(workspace: &Workspace) -> Result<()> {
+    step("setup", "Python", python::ensure_python)?;
+    step("setup", "Python packages", |step| {
+        python::ensure_packages(workspace, step)
+    })?;
+    Ok(())
 }
 
 /// What the tests in a browser need on top.

@@ -14,6 +14,7 @@ use crate::scratch_postgres::ScratchPostgres;
 use crate::setup;
 use crate::setup::browser;
 use crate::setup::postgres::{self, Source};
+use crate::setup::python;
 use crate::site;
 use crate::tidy;
 use crate::workspace::Workspace;
@@ -49,6 +50,8 @@ enum Step {
     Cargo,
     /// The front end and the server, as they are served
     Build,
+    /// The Python client: lints, types, and tests against the running server
+    Python,
     /// A browser against the running server
     E2e,
 }
@@ -89,6 +92,7 @@ impl Step {
         match self {
             Self::Setup => {
                 setup::for_serving()?;
+                setup::for_python(workspace)?;
                 if args.skip_e2e {
                     Ok(())
                 } else {
@@ -119,6 +123,7 @@ impl Step {
             Self::Prepare => prepare::check(workspace),
             Self::Cargo => cargo_tests(workspace),
             Self::Build => site::build(workspace, "release", &source()),
+            Self::Python => python_client(workspace),
             Self::E2e => end_to_end(workspace),
         }
     }
@@ -156,19 +161,37 @@ fn source() -> Source {
     postgres::find().map_or(Source::Download, Source::Installed)
 }
 
+fn python_client(workspace: &Workspace) -> Result<()> {
+    built(workspace)?;
+    // Quick when all is there, so that this step alone works, too.
+    setup::for_python(workspace)?;
+    let run = |name: &str, arguments: &[&str]| {
+        process::run(python::program(workspace, name).args(arguments))
+    };
+    // As users get it, but with the pinned packages alone.
+    run(
+        "pip",
+        &[
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--force-reinstall",
+            "--no-deps",
+            "--no-build-isolation",
+            ".",
+        ],
+    )?;
+    run("ruff", &["format", "--check"])?;
+    run("ruff", &["check"])?;
+    run("mypy", &[])?;
+    let mut pytest = python::program(workspace, "pytest");
+    process::run(with_server(workspace, &mut pytest))
+}
+
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let chromium =
         browser::find_chromium().context("no Chromium found: run `cargo xtask setup`")?;
-    let needed: [PathBuf; 2] = [
-        workspace.server("release"),
-        workspace.site().join("assets.json"),
-    ];
-    if let Some(missing) = needed.iter().find(|path| !path.exists()) {
-        bail!(
-            "{} is not built: run `cargo xtask build`",
-            missing.display()
-        );
-    }
+    built(workspace)?;
     let end2end = workspace.root.join("end2end");
     let npx = || {
         let mut npx = Command::new("npx");
@@ -179,12 +202,32 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     let mut playwright = npx();
     playwright
         .args(["playwright", "test"])
+        .env(browser::CHROMIUM, chromium);
+    process::run(with_server(workspace, &mut playwright))
+}
+
+/// Fails with the way out when there is no server to test.
+fn built(workspace: &Workspace) -> Result<()> {
+    let needed: [PathBuf; 2] = [
+        workspace.server("release"),
+        workspace.site().join("assets.json"),
+    ];
+    match needed.iter().find(|path| !path.exists()) {
+        None => Ok(()),
+        Some(missing) => bail!(
+            "{} is not built: run `cargo xtask build`",
+            missing.display()
+        ),
+    }
+}
+
+/// Tests that start the built server themselves.
+fn with_server<'a>(workspace: &Workspace, tests: &'a mut Command) -> &'a mut Command {
+    tests
         .env("VOLARY_BIN", workspace.server("release"))
         .env("VOLARY_SITE_ROOT", workspace.site())
-        .env(browser::CHROMIUM, chromium)
         // The server under test is set up by the tests alone.
-        .env_remove("DATABASE_URL");
-    process::run(&mut playwright)
+        .env_remove("DATABASE_URL")
 }
 
 struct Outcome {

@@ -6,7 +6,7 @@ use crate::tidy::Finding;
 
 /// Read in one sitting.
 const LONGEST: usize = 500;
-const MEASURED: [&str; 5] = ["css", "js", "rs", "sql", "ts"];
+const MEASURED: [&str; 6] = ["css", "js", "py", "rs", "sql", "ts"];
 
 /// Names that say nothing about the content.
 const EMPTY_NAMES: [&str; 8] = [
@@ -24,7 +24,7 @@ pub(super) fn check_path(path: &str) -> Vec<Finding> {
     }
     let is_code = file
         .extension()
-        .is_some_and(|extension| extension == "rs" || extension == "ts");
+        .is_some_and(|extension| extension == "py" || extension == "rs" || extension == "ts");
     if is_code {
         let empty = path
             .split('/')
@@ -97,6 +97,7 @@ mod tests {
             "crates/store/src/jobs/mod.rs",
             "app/src/utils.rs",
             "app/src/helpers/dates.rs",
+            "clients/python/src/volary/utils.py",
             "end2end/tests/helpers.spec.ts",
             "migrations/0001_users_create.sql",
             "migrations/20260101120000_users.sql",
