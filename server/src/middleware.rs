@@ -5,7 +5,7 @@ pub mod csrf;
 pub mod edge;
 pub mod headers;
 pub mod hosts;
-
+pub mod idempotency;
 pub mod login_limit;
 pub mod rate_limit;
 pub mod session;

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as DocsConfig, SwaggerUi};
 
 use crate::middleware::rate_limit::Limits;
-use crate::middleware::{body_limit, csrf, edge, login_limit, session, timeout};
+use crate::middleware::{body_limit, csrf, edge, idempotency, login_limit, session, timeout};
 use crate::openapi::Api;
 use crate::state::{AppState, Role};
 use crate::{access, error, pages, routes};
@@ -111,6 +111,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
         .layer(limits.by_ip());
     let public = Router::from(public()).merge(docs()).layer(timeout.clone());
     let management = Router::from(management())
+        .route_layer(from_fn_with_state(state.clone(), idempotency::whole))
         .route_layer(guard.clone())
         .layer(session.clone())
         .layer(program.clone())
@@ -118,6 +119,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
         .layer(timeout.clone())
         .layer(CompressionLayer::new());
     let uploads = Router::from(uploads())
+        .route_layer(from_fn_with_state(state.clone(), idempotency::streamed))
         .route_layer(guard.clone())
         .layer(session.clone())
         .layer(program.clone())

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod datasets;
 pub mod deployments;
 pub mod events;
+pub mod idempotent_requests;
 pub mod jobs;
 pub mod ledger;
 pub mod live;

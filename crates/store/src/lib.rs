@@ -7,6 +7,7 @@ pub mod datasets;
 pub mod deployments;
 pub mod error;
 pub mod events;
+pub mod idempotent_requests;
 pub mod invitations;
 pub mod jobs;
 pub mod ledger;

@@ -19,6 +19,7 @@ mod events;
 mod harness;
 mod headers;
 mod health;
+mod idempotency;
 mod jobs;
 mod keys;
 mod oauth;
