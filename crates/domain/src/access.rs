@@ -110,6 +110,17 @@ impl Scope {
         }
     }
 
+    /// Whether this scope gives all that `narrower` gives.
+    #[must_use]
+    pub fn covers(&self, narrower: &Self) -> bool {
+        match narrower {
+            Self::Predict(Some(deployment)) => self.may_predict(deployment.as_str()),
+            Self::Read => self.allows(Permission::Read),
+            Self::Write => self.allows(Permission::Write),
+            Self::Predict(None) | Self::Feedback | Self::Admin => self == narrower,
+        }
+    }
+
     #[must_use]
     pub fn may_predict(&self, deployment: &str) -> bool {
         match self {

@@ -14,7 +14,7 @@ use store::{Conn, api_keys};
 use crate::ledger::{self, Entry};
 use crate::{Platform, access, events, secrets};
 
-pub use presented::{find, from_token, issue_token};
+pub use presented::{covers, find, from_token, issue_token};
 
 /// The longest time that a rotated key may live on, in seconds.
 const MAX_OVERLAP: u32 = 30 * 24 * 3600;

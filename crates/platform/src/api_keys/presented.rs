@@ -1,5 +1,7 @@
 //! Who stands behind a key or a token that somebody presents.
 
+use std::collections::BTreeSet;
+
 use domain::api_keys::{ApiKey, ApiKeyStatus, is_well_formed, prefix};
 use domain::ids::ProjectId;
 use domain::{Actor, Error, FieldError, Result, Role, Scope};
@@ -43,7 +45,7 @@ pub async fn issue_token(
         .await?
         .filter(|_| belongs)
         .ok_or_else(wrong)?;
-    if let Some(scope) = scope.filter(|scope| !scope.trim().is_empty()) {
+    if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
         found.key.scopes = narrowed(&found.key.scopes, scope)?;
     }
     let mut conn = platform.store.read().await?;
@@ -66,15 +68,15 @@ pub async fn from_token(platform: &Platform, token: &str) -> Result<Option<Actor
     let mut conn = platform.store.read().await?;
     let found = api_keys::by_id(&mut conn, claims.sub, now)
         .await?
-        .filter(|found| is_good(&found.key));
-    Ok(found.map(|found| {
-        let scopes = claims
-            .scopes
-            .into_iter()
-            .filter(|scope| found.key.scopes.contains(scope))
-            .collect();
-        actor(found.project, &found.key, scopes)
-    }))
+        .filter(|found| is_good(&found.key) && covers(&found.key.scopes, &claims.scopes));
+    Ok(found.map(|found| actor(found.project, &found.key, claims.scopes)))
+}
+
+/// Whether a key that has these scopes may stand behind a token with those. One that says more is not taken for less.
+pub fn covers(has: &[Scope], wanted: &[Scope]) -> bool {
+    wanted
+        .iter()
+        .all(|wanted| has.iter().any(|scope| scope.covers(wanted)))
 }
 
 fn is_good(key: &ApiKey) -> bool {
@@ -90,19 +92,21 @@ fn actor(project: ProjectId, key: &ApiKey, scopes: Vec<Scope>) -> Actor {
     }
 }
 
+/// The scopes in `wanted`, each once. Only a space separates them (RFC 6749, 3.3).
 fn narrowed(has: &[Scope], wanted: &str) -> Result<Vec<Scope>> {
     let wanted = wanted
-        .split_whitespace()
+        .split(' ')
+        .filter(|scope| !scope.is_empty())
         .map(str::parse)
-        .collect::<Result<Vec<Scope>, _>>();
-    let allowed = wanted
-        .ok()
-        .filter(|wanted| wanted.iter().all(|scope| has.contains(scope)));
-    allowed.ok_or_else(|| {
-        Error::Invalid(vec![FieldError::new(
-            "/scope",
-            "invalid",
-            "scopes that the key has",
-        )])
-    })
+        .collect::<Result<BTreeSet<Scope>, _>>();
+    let wanted = wanted.map(Vec::from_iter).ok();
+    wanted
+        .filter(|wanted| !wanted.is_empty() && covers(has, wanted))
+        .ok_or_else(|| {
+            Error::Invalid(vec![FieldError::new(
+                "/scope",
+                "invalid",
+                "scopes that the key has",
+            )])
+        })
 }
