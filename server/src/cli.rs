@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::commands::{admin, completions, doctor, keys, migrate, serve, worker};
+use crate::commands::{admin, completions, doctor, keys, migrate, serve, signing_keys, worker};
 
 /// Self-hosted platform to train, version, release and call models
 #[derive(Parser, Debug)]
@@ -30,6 +30,8 @@ pub enum Command {
     Admin(admin::Args),
     /// Manage API keys, working on the database directly
     Keys(keys::Args),
+    /// Replace the keys that tokens are signed with, working on the database directly
+    SigningKeys(signing_keys::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Print completions for a shell

@@ -8,6 +8,7 @@ pub mod keys;
 pub mod migrate;
 pub mod openapi;
 pub mod serve;
+pub mod signing_keys;
 pub mod worker;
 
 use std::future::Future;

@@ -4,6 +4,7 @@
 mod flush_recorder;
 mod judge_rollouts;
 mod reload_serving;
+mod rotate_signing_keys;
 mod sweep;
 
 use std::panic::AssertUnwindSafe;
@@ -35,6 +36,11 @@ pub async fn start(state: &AppState) -> Result<()> {
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
         }
     }
+    // Keys of programs work without it, so nothing waits for it.
+    if let Err(error) = rotate_signing_keys::tick(state).await {
+        let error = format!("{:#}", anyhow::Error::new(error));
+        tracing::warn!(error, "there is no key to sign tokens with yet");
+    }
     let changed = Changed::default();
     spawn(state, listen(state.clone(), changed.clone()));
     spawn(
@@ -44,6 +50,10 @@ pub async fn start(state: &AppState) -> Result<()> {
     spawn(
         state,
         judge_rollouts::run(state.clone(), Arc::clone(&changed.rollouts)),
+    );
+    spawn(
+        state,
+        rotate_signing_keys::run(state.clone(), Arc::clone(&changed.signing_keys)),
     );
     spawn(state, flush_recorder::run(state.clone()));
     spawn(state, flush_recorder::run_key_uses(state.clone()));
@@ -60,6 +70,7 @@ fn spawn(state: &AppState, task: impl Future<Output = ()> + Send + 'static) {
 struct Changed {
     serving: Arc<Notify>,
     rollouts: Arc<Notify>,
+    signing_keys: Arc<Notify>,
 }
 
 /// Passes notifications on. A lost connection may have lost some, so everybody is woken then too.
@@ -92,6 +103,7 @@ async fn hear(state: &AppState, changed: &Changed) -> store::Result<()> {
     loop {
         changed.serving.notify_one();
         changed.rollouts.notify_one();
+        changed.signing_keys.notify_one();
         tokio::select! {
             () = state.shutdown.cancelled() => return Ok(()),
             heard = listener.recv() => heard?,

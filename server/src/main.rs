@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(*args),
         Command::Admin(args) => commands::admin::run(args),
         Command::Keys(args) => commands::keys::run(args),
+        Command::SigningKeys(args) => commands::signing_keys::run(args),
         Command::Openapi => commands::openapi::run(),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Child => return commands::child::run(),

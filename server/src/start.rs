@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use platform::auth::{AuthOptions, load_or_create};
+use platform::auth::{AuthOptions, PrivateKeys};
 use platform::{Auth, Blobs, Clock, Limits, Live, Platform};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Store, StoreOptions};
@@ -71,11 +71,11 @@ pub fn platform(config: &BaseConfig, database: &Database, issuer: &str) -> Resul
         "DATABASE_URL is not a Postgres address such as postgres://user:password@host/name";
     ensure!(is_postgres(database.url.expose_secret()), malformed);
     let store = Store::lazy(&options).context(malformed)?;
-    let signing_key = match config.auth.signing_key()? {
-        Some(pem) => pem,
-        None => load_or_create(&data_dir.join("secrets/signing_key.pem"))?,
+    let private_keys = match config.auth.signing_key()? {
+        Some(pem) => PrivateKeys::Given(pem),
+        None => PrivateKeys::Kept(data_dir.join("secrets/signing_keys")),
     };
-    let auth = Auth::new(AuthOptions::new(signing_key, issuer))
+    let auth = Auth::new(AuthOptions::new(private_keys, issuer))
         .context("VOLARY_SIGNING_KEY can not be used")?;
     Ok(Platform {
         store,

@@ -23,6 +23,7 @@ pub mod projects;
 pub mod rollouts;
 pub mod routing;
 pub mod serving;
+pub mod signing_keys;
 pub mod timestamp;
 pub mod training_runs;
 pub mod users;

@@ -22,6 +22,7 @@ pub mod projects;
 pub mod rollouts;
 mod secrets;
 pub mod sessions;
+pub mod signing_keys;
 pub mod training_runs;
 pub mod users;
 

@@ -6,11 +6,14 @@ use domain::{Scope, Timestamp};
 
 const MAX_TOKENS: usize = 10_000;
 
-/// A token whose signature has been checked. Its key must still be looked up: it may have been revoked since.
+/// A token whose signature has been checked. The API key behind it and the key that signed it must still be looked up:
+/// either may have been revoked since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub key: ApiKeyId,
     pub scopes: Arc<[Scope]>,
+    /// The public half of the key that signed it.
+    pub signed_by: [u8; 32],
     pub expires_at: Timestamp,
 }
 
@@ -37,5 +40,56 @@ impl Tokens {
             tokens.clear();
         }
         tokens.insert(hash, token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(expires_at: i64) -> Token {
+        Token {
+            key: ApiKeyId::at(Timestamp::UNIX_EPOCH),
+            scopes: Arc::from([Scope::Read]),
+            signed_by: [0; 32],
+            expires_at: at(expires_at),
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH.plus_seconds(seconds)
+    }
+
+    fn hash(number: usize) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_le_bytes());
+        hash
+    }
+
+    #[test]
+    fn no_number_of_tokens_takes_more_than_its_share_of_memory() {
+        let tokens = Tokens::default();
+        for number in 0..3 * MAX_TOKENS {
+            tokens.insert(hash(number), token(900), at(0));
+            assert!(tokens.0.read().unwrap().len() <= MAX_TOKENS);
+            assert!(tokens.get(&hash(number), at(0)).is_some());
+        }
+    }
+
+    #[test]
+    fn expired_tokens_make_room_before_good_ones_do() {
+        let tokens = Tokens::default();
+        tokens.insert(hash(0), token(900), at(0));
+        for number in 1..=MAX_TOKENS {
+            tokens.insert(hash(number), token(1), at(0));
+        }
+        // The last one found all of them good, and began anew.
+        tokens.insert(hash(0), token(900), at(0));
+        for number in 1..MAX_TOKENS {
+            tokens.insert(hash(number), token(1), at(0));
+        }
+        tokens.insert(hash(MAX_TOKENS), token(900), at(1));
+        assert!(tokens.get(&hash(0), at(1)).is_some());
+        assert!(tokens.get(&hash(1), at(1)).is_none());
     }
 }

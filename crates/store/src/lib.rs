@@ -23,6 +23,7 @@ pub mod rollouts;
 pub mod scratch;
 pub mod sessions;
 pub mod setup_tokens;
+pub mod signing_keys;
 pub mod text;
 pub mod training_runs;
 pub mod users;

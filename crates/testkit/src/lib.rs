@@ -14,9 +14,8 @@ mod wait;
 use std::ops::Deref;
 
 use domain::Timestamp;
-use platform::auth::{AuthOptions, Cost, load_or_create};
-use platform::{Auth, Blobs, Clock, Limits, Live, Platform};
-use secrecy::SecretString;
+use platform::auth::{AuthOptions, Cost, PrivateKeys};
+use platform::{Auth, Blobs, Clock, Limits, Live, Platform, signing_keys};
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
 
@@ -27,6 +26,9 @@ pub use wait::until;
 
 /// `iss` of the tokens of a test's platform.
 pub const ISSUER: &str = "http://volary.test";
+
+/// Where a test's platform keeps its private keys.
+const SIGNING_KEYS: &str = "secrets/signing_keys";
 
 /// A platform of its own; derefs to [`Platform`].
 pub struct TestPlatform {
@@ -60,14 +62,42 @@ impl TestPlatform {
             store,
             blobs: Blobs::open(directory.path().join("blobs")).expect("the directory is ours"),
             clock,
-            auth: auth(&directory),
+            auth: auth(PrivateKeys::Kept(directory.path().join(SIGNING_KEYS))),
             limits: Limits::default(),
             live: Live::default(),
         };
+        signing_keys::keep(&platform)
+            .await
+            .expect("the first key can be made");
         Self {
             platform,
             database,
             directory,
+        }
+    }
+
+    /// The private halves of the platform's own keys that tokens are signed with, in PEM.
+    ///
+    /// # Panics
+    /// When they can not be read.
+    pub fn private_keys(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.directory.path().join(SIGNING_KEYS));
+        files
+            .expect("the first key is there")
+            .map(|file| std::fs::read_to_string(file.expect("the directory is ours").path()))
+            .collect::<Result<_, _>>()
+            .expect("they are text")
+    }
+
+    /// The platform as another process has it: the same database, and these private keys.
+    ///
+    /// # Panics
+    /// When the given key is no Ed25519 key.
+    pub fn elsewhere(&self, private_keys: PrivateKeys) -> Platform {
+        Platform {
+            auth: auth(private_keys),
+            live: Live::default(),
+            ..self.platform()
         }
     }
 
@@ -86,10 +116,7 @@ impl Deref for TestPlatform {
 }
 
 /// Real algorithms at the lowest cost.
-fn auth(directory: &TempDir) -> Auth {
-    let signing_key: SecretString =
-        load_or_create(&directory.path().join("secrets/signing_key.pem"))
-            .expect("the directory is ours");
+fn auth(private_keys: PrivateKeys) -> Auth {
     let cost = Cost {
         memory: 64,
         passes: 1,
@@ -97,7 +124,7 @@ fn auth(directory: &TempDir) -> Auth {
     };
     Auth::new(AuthOptions {
         cost,
-        ..AuthOptions::new(signing_key, ISSUER)
+        ..AuthOptions::new(private_keys, ISSUER)
     })
     .expect("a generated key is good")
 }

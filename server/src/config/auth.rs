@@ -27,7 +27,7 @@ pub struct AuthConfig {
         help_heading = "Sign-in"
     )]
     bootstrap_admin_password_file: Option<PathBuf>,
-    /// Ed25519 private key (PKCS#8 PEM) that signs tokens; without it one is made in the data directory
+    /// Ed25519 private key (PKCS#8 PEM) that signs tokens; without it keys are made in the data directory, every 30 days a new one
     #[arg(long, env = "VOLARY_SIGNING_KEY", value_name = "PEM", hide_env_values = true, value_parser = secret::parse, help_heading = "Sign-in")]
     signing_key: Option<SecretString>,
     /// File that holds the signing key

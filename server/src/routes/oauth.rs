@@ -224,7 +224,8 @@ fn no_store(mut response: Response) -> Response {
 #[utoipa::path(get, path = "/.well-known/jwks.json", operation_id = "oauth_jwks", tag = "tokens", security(()),
     responses((status = 200, body = Object, description = "A JSON Web Key Set"), crate::openapi::Problems))]
 async fn jwks(State(state): State<AppState>) -> Response {
-    let mut response = Json(state.platform.auth.jwks()).into_response();
+    let now = state.platform.clock.now();
+    let mut response = Json(state.platform.auth.jwks(now)).into_response();
     response.headers_mut().insert(
         CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=300"),

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use store::api_keys::ProjectKey;
 use store::{api_keys, projects};
 
-use crate::auth::IssuedToken;
+use crate::auth::{IssuedToken, Verified};
 use crate::{Platform, secrets};
 
 /// Who presents this text; `None` when it is no good key. Malformed text never reaches the database.
@@ -62,7 +62,7 @@ pub async fn issue_token(
 /// Who presents this token; `None` when the token or its key is no longer good.
 pub async fn from_token(platform: &Platform, token: &str) -> Result<Option<Actor>> {
     let now = platform.clock.now();
-    let Ok(claims) = platform.auth.verify(token, now) else {
+    let Ok(Verified { claims, .. }) = platform.auth.verify(token, now) else {
         return Ok(None);
     };
     let mut conn = platform.store.read().await?;

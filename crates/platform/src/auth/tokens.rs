@@ -1,21 +1,22 @@
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::ids::ApiKeyId;
+use domain::signing_keys::{LEEWAY, SigningKey, TOKEN_LIFETIME, next_start};
 use domain::{Error, Result, Scope, Timestamp};
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::api_keys::ProjectKey;
 
+use super::{PrivateKeys, public_key};
 use crate::secrets;
 
-/// How long a token is good for, in seconds.
-const LIFETIME: i64 = 15 * 60;
-/// How far the clocks of two machines may be apart, in seconds.
-const LEEWAY: i64 = 5;
 /// The longest token that is looked at, in bytes: far more than one of ours takes.
-const LONGEST: usize = 16 * 1024;
+pub const LONGEST_TOKEN: usize = 16 * 1024;
 
 /// What a token says: this key, in this project, may do this until then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,14 +46,32 @@ pub struct IssuedToken {
     pub scopes: Vec<Scope>,
 }
 
+/// A token that is good for itself: whether the API key behind it still is, the caller asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub claims: Claims,
+    /// The public half of the key that signed it.
+    pub signed_by: [u8; 32],
+}
+
 pub(super) struct Tokens {
-    signing: EncodingKey,
-    verifying: DecodingKey,
-    header: Header,
+    private: PrivateKeys,
+    /// As Postgres had them when last asked, in its order.
+    keys: RwLock<Arc<[Key]>>,
     validation: Validation,
     issuer: String,
     audience: String,
-    jwks: Value,
+}
+
+/// A key as it is used here.
+struct Key {
+    known: SigningKey,
+    /// The private half, where this process has it.
+    signing: Option<EncodingKey>,
+    verifying: DecodingKey,
+    /// Of every token that it signs.
+    header: Header,
+    published: Jwk,
 }
 
 impl fmt::Debug for Tokens {
@@ -63,22 +82,24 @@ impl fmt::Debug for Tokens {
     }
 }
 
-impl Tokens {
-    pub(super) fn new(pem: &str, issuer: String, audience: String) -> Result<Self> {
-        let refused = |_| {
-            Error::internal(
-                "the signing key is not an Ed25519 private key in PKCS #8 PEM: make another",
-            )
-        };
-        let signing = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(refused)?;
-        let mut public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(refused)?;
-        let id = public.thumbprint(ThumbprintHash::SHA256).map_err(refused)?;
-        public.common.key_id = Some(id.clone());
-        public.common.public_key_use = Some(PublicKeyUse::Signature);
-        public.common.key_algorithm = Some(KeyAlgorithm::EdDSA);
-
+impl Key {
+    fn new(known: &SigningKey, private: &PrivateKeys) -> Result<Self> {
+        let published = public_key::jwk(&known.public)?;
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(id);
+        header.kid.clone_from(&published.common.key_id);
+        Ok(Self {
+            known: *known,
+            signing: private.find(&known.public),
+            verifying: public_key::verifying(&known.public)?,
+            header,
+            published,
+        })
+    }
+}
+
+impl Tokens {
+    pub(super) fn new(private: PrivateKeys, issuer: String, audience: String) -> Result<Self> {
+        private.check()?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
         validation.set_issuer(&[&issuer]);
@@ -86,13 +107,46 @@ impl Tokens {
         // The platform's clock decides below, not the system's.
         validation.validate_exp = false;
         Ok(Self {
-            verifying: DecodingKey::from_jwk(&public).map_err(refused)?,
-            jwks: json!({ "keys": [public] }),
-            signing,
-            header,
+            private,
+            keys: RwLock::default(),
             validation,
             issuer,
             audience,
+        })
+    }
+
+    /// From now on these keys are good, and no others. Reads and removes files.
+    pub(super) fn learn(&self, known: &[SigningKey]) -> Result<()> {
+        let old = self.keys();
+        if old.iter().map(|key| &key.known).eq(known) {
+            return Ok(());
+        }
+        let new = known
+            .iter()
+            .map(|known| Key::new(known, &self.private))
+            .collect::<Result<_>>()?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = new;
+        for old in old.iter().map(|key| &key.known.public) {
+            if !known.iter().any(|key| key.public == *old) {
+                self.private.forget(old);
+            }
+        }
+        Ok(())
+    }
+
+    /// When this process's next key is to begin to sign, if it is time to make it.
+    pub(super) fn next_start(&self, now: Timestamp) -> Option<Timestamp> {
+        let keys = self.keys();
+        let own = keys.iter().filter(|key| key.signing.is_some());
+        next_start(&own.map(|key| key.known).collect::<Vec<_>>(), now)
+    }
+
+    /// Writes a file.
+    pub(super) fn make_key(&self, signs_from: Timestamp) -> Result<SigningKey> {
+        Ok(SigningKey {
+            public: self.private.make()?,
+            signs_from,
+            signs_until: signs_from.plus_seconds(self.private.period()),
         })
     }
 
@@ -102,12 +156,22 @@ impl Tokens {
         project: &str,
         now: Timestamp,
     ) -> Result<IssuedToken> {
+        let keys = self.keys();
+        let mut signing = keys.iter().filter(|key| key.known.signs_at(now));
+        let (header, signing) = signing
+            .find_map(|key| Some((&key.header, key.signing.as_ref()?)))
+            .ok_or_else(|| Error::Unavailable {
+                message: "there is no key to sign the token with: try again in a moment".to_owned(),
+                retry_after: 2,
+                source: None,
+            })?;
         let iat = now.unix_seconds();
+        let lasts = iat.saturating_add(TOKEN_LIFETIME);
         // No token outlives its key.
         let exp = key
             .key
             .expires_at
-            .map_or(iat + LIFETIME, |end| end.unix_seconds().min(iat + LIFETIME));
+            .map_or(lasts, |end| end.unix_seconds().min(lasts));
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
@@ -119,7 +183,7 @@ impl Tokens {
             nbf: None,
             jti: secrets::token()?,
         };
-        let token = encode(&self.header, &claims, &self.signing).map_err(Error::internal)?;
+        let token = encode(header, &claims, signing).map_err(Error::internal)?;
         Ok(IssuedToken {
             token,
             expires_in: u64::try_from(exp - iat).unwrap_or(0),
@@ -127,33 +191,54 @@ impl Tokens {
         })
     }
 
-    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Claims> {
+    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Verified> {
         let refused = |what| {
             Error::Unauthenticated(format!("the token {what}: get a new one from /oauth/token"))
         };
-        if token.len() > LONGEST {
-            return Err(refused("is not valid"));
+        let invalid = || refused("is not valid");
+        if token.len() > LONGEST_TOKEN {
+            return Err(invalid());
         }
-        let read = decode::<Claims>(token, &self.verifying, &self.validation);
-        let read = read.map_err(|_| refused("is not valid"))?;
-        let (header, claims) = (read.header, read.claims);
-        if header.typ != self.header.typ || header.crit.is_some() {
-            return Err(refused("is not valid"));
-        }
-        let now = now.unix_seconds();
-        if now > claims.exp.saturating_add(LEEWAY) {
+        let header = decode_header(token).map_err(|_| invalid())?;
+        let keys = self.keys();
+        // The whole header has to be ours, to the letter: then nothing in it can choose an algorithm or bring a key.
+        let key = keys
+            .iter()
+            .find(|key| key.header == header && key.known.verifies_at(now))
+            .ok_or_else(invalid)?;
+        let read = decode::<Claims>(token, &key.verifying, &self.validation);
+        let claims = read.map_err(|_| invalid())?.claims;
+        let earliest = now.unix_seconds().saturating_sub(LEEWAY);
+        let latest = now.unix_seconds().saturating_add(LEEWAY);
+        if claims.exp < earliest {
             return Err(refused("has expired"));
         }
-        if claims
-            .nbf
-            .is_some_and(|nbf| nbf > now.saturating_add(LEEWAY))
-        {
+        if claims.iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
             return Err(refused("is not good yet"));
         }
-        Ok(claims)
+        // We give none that lasts longer, whoever has our key.
+        if claims.exp > claims.iat.saturating_add(TOKEN_LIFETIME) {
+            return Err(invalid());
+        }
+        Ok(Verified {
+            claims,
+            signed_by: key.known.public,
+        })
     }
 
-    pub(super) fn jwks(&self) -> &Value {
-        &self.jwks
+    pub(super) fn is_trusted(&self, public: &[u8; 32], now: Timestamp) -> bool {
+        let keys = self.keys();
+        let key = keys.iter().find(|key| key.known.public == *public);
+        key.is_some_and(|key| key.known.verifies_at(now))
+    }
+
+    pub(super) fn jwks(&self, now: Timestamp) -> Value {
+        let keys = self.keys();
+        let good = keys.iter().filter(|key| key.known.verifies_at(now));
+        json!({ "keys": good.map(|key| &key.published).collect::<Vec<_>>() })
+    }
+
+    fn keys(&self) -> Arc<[Key]> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -21,6 +21,7 @@ mod models;
 mod projects;
 mod rollouts;
 mod sessions;
+mod signing_keys;
 mod tokens;
 mod training;
 mod training_runs;

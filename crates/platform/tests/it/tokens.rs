@@ -4,8 +4,7 @@ use domain::api_keys::CreatedApiKey;
 use domain::{Actor, Scope};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use platform::api_keys;
-use platform::auth::load_or_create;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use testkit::{ISSUER, TestPlatform};
 
@@ -33,8 +32,8 @@ fn claims(token: &str) -> Value {
 }
 
 fn own_key(kit: &TestPlatform) -> EncodingKey {
-    let pem = load_or_create(&kit.directory.path().join("secrets/signing_key.pem")).unwrap();
-    EncodingKey::from_ed_pem(pem.expose_secret().as_bytes()).unwrap()
+    let pem = kit.private_keys().remove(0);
+    EncodingKey::from_ed_pem(pem.as_bytes()).unwrap()
 }
 
 #[tokio::test]
@@ -95,7 +94,20 @@ async fn a_token_may_ask_for_less_and_not_for_more() {
     let key = key(&kit).await;
     let narrow = issue(&kit, &key, Some("predict:*")).await.unwrap();
     assert_eq!(claims(&narrow)["scopes"], json!(["predict:*"]));
-    for scope in ["write", "read nonsense"] {
+    let deployment = issue(&kit, &key, Some("read predict:price read"))
+        .await
+        .unwrap();
+    assert_eq!(
+        claims(&deployment)["scopes"],
+        json!(["predict:price", "read"])
+    );
+    for scope in [
+        "write",
+        "read nonsense",
+        " ",
+        "read\tpredict:*",
+        "read,predict:*",
+    ] {
         assert_eq!(
             issue(&kit, &key, Some(scope)).await.unwrap_err().code(),
             "invalid_input"
@@ -115,7 +127,11 @@ async fn only_our_own_signature_over_whole_claims_is_taken() {
     let token = issue(&kit, &key, None).await.unwrap();
     let good = claims(&token);
     let now = kit.clock.now();
-    let eddsa = Header::new(Algorithm::EdDSA);
+    let published = kit.auth.jwks(now)["keys"][0].clone();
+    let eddsa = Header {
+        kid: published["kid"].as_str().map(ToOwned::to_owned),
+        ..Header::new(Algorithm::EdDSA)
+    };
     let sign = |claims: &Value| encode(&eddsa, claims, &own_key(&kit)).unwrap();
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
@@ -130,7 +146,7 @@ async fn only_our_own_signature_over_whole_claims_is_taken() {
     assert!(kit.auth.verify(&sign(&good), now).is_ok(), "the control");
 
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let public = kit.auth.jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
+    let public = published["x"].as_str().unwrap().to_owned();
     let raw_public = BASE64_URL_SAFE_NO_PAD.decode(&public).unwrap();
     let hs256 = |secret: &[u8]| {
         encode(
@@ -195,6 +211,18 @@ async fn only_our_own_signature_over_whole_claims_is_taken() {
         ),
         ("no id", sign(&without("jti"))),
         (
+            "no key id",
+            encode(&Header::new(Algorithm::EdDSA), &good, &own_key(&kit)).unwrap(),
+        ),
+        (
+            "issued in 6 s",
+            sign(&with("iat", json!(now.unix_seconds() + 6))),
+        ),
+        (
+            "good for longer than ours",
+            sign(&with("exp", json!(now.unix_seconds() + 901))),
+        ),
+        (
             "another type",
             encode(
                 &Header {
@@ -237,34 +265,5 @@ async fn only_our_own_signature_over_whole_claims_is_taken() {
     assert!(
         kit.auth.verify(&late, now).is_ok(),
         "expired 5 s ago is within the leeway"
-    );
-}
-
-#[tokio::test]
-async fn the_published_key_is_the_public_half_alone_and_stays() {
-    let kit = TestPlatform::new().await;
-    let jwks = kit.auth.jwks();
-    let key = jwks["keys"][0].as_object().unwrap();
-    let mut names: Vec<_> = key.keys().map(String::as_str).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x"]);
-    assert_eq!(
-        (&key["kty"], &key["crv"], &key["alg"]),
-        (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"))
-    );
-
-    let path = kit.directory.path().join("secrets/signing_key.pem");
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
-    let again = load_or_create(&path).unwrap();
-    assert_eq!(
-        again.expose_secret(),
-        std::fs::read_to_string(&path).unwrap()
-    );
-    assert_eq!(
-        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
-        1,
-        "no draft is left"
     );
 }

@@ -1,6 +1,6 @@
 use domain::{Error, Role};
 use futures::future::join_all;
-use platform::auth::{AuthOptions, Cost, load_or_create};
+use platform::auth::{AuthOptions, Cost, PrivateKeys};
 use platform::sessions::Sessions;
 use platform::{Auth, Platform, members, projects, users};
 use secrecy::SecretString;
@@ -209,7 +209,7 @@ async fn a_new_password_ends_every_session() {
 async fn a_password_is_hashed_anew_when_the_cost_rises() {
     let kit = TestPlatform::new().await;
     kit.admin().await;
-    let key = load_or_create(&kit.directory.path().join("secrets/signing_key.pem")).unwrap();
+    let keys = PrivateKeys::Kept(kit.directory.path().join("secrets/signing_keys"));
     let cost = Cost {
         memory: 128,
         passes: 2,
@@ -217,7 +217,7 @@ async fn a_password_is_hashed_anew_when_the_cost_rises() {
     };
     let auth = Auth::new(AuthOptions {
         cost,
-        ..AuthOptions::new(key, ISSUER)
+        ..AuthOptions::new(keys, ISSUER)
     })
     .unwrap();
     let costlier = Platform {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use domain::{Error, Result, Scope, Timestamp, api_keys};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use platform::auth::{LONGEST_TOKEN, Verified};
 use serving::keys::Key;
 use serving::tokens::Token;
 use sha2::{Digest as _, Sha256};
@@ -18,9 +19,6 @@ pub(super) struct Caller {
     /// The key's, or those of them that its token has.
     pub(super) scopes: Arc<[Scope]>,
 }
-
-/// Longest token that is looked at, in bytes.
-const LONGEST_TOKEN: usize = 8 << 10;
 
 impl Caller {
     /// # Errors
@@ -99,7 +97,8 @@ fn by_key(state: &AppState, presented: &str) -> Option<Arc<Key>> {
 /// A key, and what it may do here: a token may carry less than its key.
 type Opened = (Arc<[Scope]>, Arc<Key>);
 
-/// A signature is checked once; the key behind it is looked up every time, for it may have been revoked.
+/// A signature is checked once; the API key behind the token and the key that signed it are looked up every time, for they
+/// may have been revoked.
 fn by_token(
     state: &AppState,
     presented: &str,
@@ -111,7 +110,9 @@ fn by_token(
     }
     let serving = &state.serving;
     let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
-    let token = if let Some(token) = serving.tokens.get(&hash, now) {
+    let known = serving.tokens.get(&hash, now);
+    let auth = &state.platform.auth;
+    let token = if let Some(token) = known.filter(|known| auth.is_trusted(&known.signed_by, now)) {
         token
     } else {
         // A signature takes far longer than anything else here.
@@ -130,20 +131,19 @@ fn by_token(
 }
 
 fn verify(state: &AppState, presented: &str, now: Timestamp) -> Option<Token> {
-    let claims = state.platform.auth.verify(presented, now).ok()?;
+    let Verified { claims, signed_by } = state.platform.auth.verify(presented, now).ok()?;
     let key = state
         .serving
         .snapshot()
         .key_by_id(claims.sub)
         .map(Arc::clone)?;
-    let scopes = claims
-        .scopes
-        .into_iter()
-        .filter(|scope| key.scopes.contains(scope))
-        .collect();
+    if !platform::api_keys::covers(&key.scopes, &claims.scopes) {
+        return None;
+    }
     Some(Token {
         key: claims.sub,
-        scopes,
+        scopes: claims.scopes.into(),
+        signed_by,
         expires_at: Timestamp::from_unix_seconds(claims.exp)?,
     })
 }
