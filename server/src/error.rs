@@ -148,6 +148,8 @@ pub struct Failed<'a> {
     pub method: &'a Method,
     pub path: &'a str,
     pub headers: &'a HeaderMap,
+    /// Whether it came with a key or a token as RFC 6750 has it.
+    pub is_bearer: bool,
     pub request_id: &'a RequestId,
     pub now: Timestamp,
 }
@@ -186,16 +188,28 @@ fn body<B: From<String>>(
     headers.remove(http::header::CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if response.status() == StatusCode::UNAUTHORIZED
-        && !response.headers().contains_key(WWW_AUTHENTICATE)
-    {
-        response.headers_mut().insert(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"volary\""),
-        );
+    if let Some(challenge) = challenge(response.status(), failed.is_bearer) {
+        response
+            .headers_mut()
+            .entry(WWW_AUTHENTICATE)
+            .or_insert(HeaderValue::from_static(challenge));
     }
     *response.body_mut() = B::from(text);
     response
+}
+
+/// What a refused client is told of how to come back: RFC 6750, 3. Only one that showed something hears what was wrong.
+fn challenge(status: StatusCode, is_bearer: bool) -> Option<&'static str> {
+    match (status, is_bearer) {
+        (StatusCode::UNAUTHORIZED, false) => Some("Bearer realm=\"volary\""),
+        (StatusCode::UNAUTHORIZED, true) => {
+            Some("Bearer realm=\"volary\", error=\"invalid_token\"")
+        }
+        (StatusCode::FORBIDDEN, true) => {
+            Some("Bearer realm=\"volary\", error=\"insufficient_scope\"")
+        }
+        _ => None,
+    }
 }
 
 /// An error that axum or tower-http answered itself: no body of ours, no page of the dashboard.

@@ -53,6 +53,7 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
         method: &seen.method,
         path: &seen.path,
         headers: &seen.headers,
+        is_bearer: seen.is_bearer,
         request_id: &request_id,
         now,
     };
@@ -81,6 +82,7 @@ struct Seen {
     path: String,
     route: Option<MatchedPath>,
     headers: HeaderMap,
+    is_bearer: bool,
 }
 
 impl Seen {
@@ -95,8 +97,16 @@ impl Seen {
                 .map(|accept| (http::header::ACCEPT, accept))
                 .into_iter()
                 .collect(),
+            is_bearer: is_bearer(request.headers()),
         }
     }
+}
+
+/// Whether a key or token came as RFC 6750 has it.
+pub fn is_bearer(headers: &HeaderMap) -> bool {
+    let authorization = headers.get(http::header::AUTHORIZATION);
+    let scheme = authorization.and_then(|value| value.as_bytes().get(..7));
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
 }
 
 /// What the access log says of a request.

@@ -23,22 +23,31 @@ async fn what_does_not_exist_is_a_problem() {
 #[tokio::test]
 async fn an_unknown_caller_is_told_how_to_say_who_it_is() {
     let app = App::start().await;
-    for request in [
-        app.get("/api/v1/projects/default/datasets"),
-        app.get("/api/v1/projects/default/datasets")
-            .header("authorization", "Bearer nonsense"),
-        app.get("/api/v1/projects/default/datasets")
-            .header("authorization", "Basic YTpi"),
-        app.get("/api/v1/projects/default/datasets")
-            .header("x-api-key", "vol_short"),
+    let ask = || app.get("/api/v1/projects/default/datasets");
+    let (unknown, refused) = (
+        "Bearer realm=\"volary\"",
+        "Bearer realm=\"volary\", error=\"invalid_token\"",
+    );
+    for (request, challenge) in [
+        (ask(), unknown),
+        (ask().header("authorization", "Basic YTpi"), unknown),
+        (ask().header("x-api-key", "vol_short"), unknown),
+        (ask().header("authorization", "Bearer nonsense"), refused),
+        (ask().header("authorization", "bearer vol_short"), refused),
     ] {
         let answer = request.send().await.unwrap();
-        assert_eq!(
-            answer.headers()["www-authenticate"],
-            "Bearer realm=\"volary\""
-        );
+        assert_eq!(answer.headers()["www-authenticate"], challenge);
         assert_eq!(problem(answer, 401).await["error_code"], "unauthenticated");
     }
+
+    let key = app.key(&[Scope::Read]).await;
+    let beyond = app.get("/api/v1/projects/default/api-keys");
+    let answer = beyond.bearer_auth(key).send().await.unwrap();
+    assert_eq!(
+        answer.headers()["www-authenticate"],
+        "Bearer realm=\"volary\", error=\"insufficient_scope\""
+    );
+    problem(answer, 403).await;
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ where
         method: &parts.method,
         path,
         headers: &parts.headers,
+        is_bearer: edge::is_bearer(&parts.headers),
         request_id: &call.request_id,
         now: call.now,
     };
