@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use domain::Error;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,7 +53,7 @@ pub struct TokenAnswer {
     scope: String,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TokenError {
     /// `invalid_request`, `invalid_client`, `invalid_scope` or `unsupported_grant_type`.
     error: &'static str,
@@ -66,29 +66,45 @@ pub struct TokenError {
     responses((status = 200, body = TokenAnswer), (status = 400, body = TokenError), (status = 401, body = TokenError),
         crate::openapi::Problems))]
 async fn token(State(state): State<AppState>, request: Request) -> Response {
+    no_store(answer(&state, request).await.into_response())
+}
+
+async fn answer(state: &AppState, request: Request) -> Result<Json<TokenAnswer>, Failed> {
     use axum::extract::FromRequest as _;
 
-    let basic = match basic(request.headers()) {
-        Ok(basic) => basic,
-        Err(refused) => return refused.into_response(),
-    };
-    let Form(form) = match Form::<TokenRequest>::from_request(request, &state).await {
-        Ok(form) => form,
+    let basic = basic(request.headers())?;
+    let form = match Form::<TokenRequest>::from_request(request, state).await {
+        Ok(Form(form)) => form,
         Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return error.into_response();
+            return Err(Failed::Error(error));
         }
-        Err(error) => return Refused::new("invalid_request", error.problem_text()).into_response(),
+        // A form of texts can be wrong in one way.
+        Err(error) if !error.fields().is_empty() => {
+            return Err(Refused::new("invalid_request", "no parameter may be sent twice").into());
+        }
+        Err(error) => return Err(Refused::new("invalid_request", error.problem_text()).into()),
     };
-    match issue(&state, form, basic).await {
-        Ok(answer) => no_store((StatusCode::OK, Json(answer)).into_response()),
-        Err(Failed::Refused(refused)) => refused.into_response(),
-        Err(Failed::Error(error)) => ApiError::from(error).into_response(),
-    }
+    issue(state, form, basic).await.map(Json)
 }
 
 enum Failed {
     Refused(Refused),
-    Error(Error),
+    Error(ApiError),
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refused) => refused.into_response(),
+            Self::Error(error) => error.into_response(),
+        }
+    }
 }
 
 async fn issue(
@@ -96,7 +112,7 @@ async fn issue(
     form: TokenRequest,
     basic: Option<(String, SecretString)>,
 ) -> Result<TokenAnswer, Failed> {
-    let refuse = |error, description: &str| Failed::Refused(Refused::new(error, description));
+    let refuse = |error, description: &str| Failed::from(Refused::new(error, description));
     if form.grant_type.is_empty() {
         return Err(refuse(
             "invalid_request",
@@ -109,11 +125,22 @@ async fn issue(
             "only client_credentials is supported",
         ));
     }
-    let (id, secret) = match (basic, form.client_id, form.client_secret) {
+    // An empty parameter is one that is not there (RFC 6749, 3.2).
+    let id = form.client_id.filter(|id| !id.is_empty());
+    let secret = form
+        .client_secret
+        .filter(|secret| !secret.expose_secret().is_empty());
+    let (id, secret) = match (basic, id, secret) {
         (Some(_), _, Some(_)) => {
             return Err(refuse(
                 "invalid_request",
                 "send the client's secret once: by Basic or in the form",
+            ));
+        }
+        (Some((by_basic, _)), Some(by_form), None) if by_basic != by_form => {
+            return Err(refuse(
+                "invalid_request",
+                "the client ids by Basic and in the form differ",
             ));
         }
         (Some(basic), _, None) => basic,
@@ -141,15 +168,22 @@ async fn issue(
         }),
         Err(Error::Unauthenticated(reason)) => Err(refuse("invalid_client", &reason)),
         Err(Error::Invalid(_)) => Err(refuse("invalid_scope", "the key does not have that scope")),
-        Err(error) => Err(Failed::Error(error)),
+        Err(error) => Err(Failed::Error(error.into())),
     }
 }
 
 /// The client by HTTP Basic: both parts are form-encoded before (RFC 6749, 2.3.1).
 fn basic(headers: &HeaderMap) -> Result<Option<(String, SecretString)>, Refused> {
-    let Some(value) = headers.get(AUTHORIZATION) else {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(Refused::new(
+            "invalid_request",
+            "there is more than one Authorization header",
+        ));
+    }
     let wrong = || {
         Refused::new(
             "invalid_client",
@@ -183,13 +217,15 @@ fn form_decoded(text: &str) -> String {
         .unwrap_or_default()
 }
 
+#[derive(Debug)]
 struct Refused(TokenError);
 
 impl Refused {
     fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self(TokenError {
             error,
-            error_description: description.into(),
+            // All that RFC 6749, 5.2 leaves out of ASCII.
+            error_description: description.into().replace(['"', '\\'], "'"),
         })
     }
 }
@@ -202,7 +238,7 @@ impl IntoResponse for Refused {
         } else {
             StatusCode::BAD_REQUEST
         };
-        let mut response = no_store((status, Json(self.0)).into_response());
+        let mut response = (status, Json(self.0)).into_response();
         if is_client {
             response.headers_mut().insert(
                 WWW_AUTHENTICATE,
@@ -214,9 +250,9 @@ impl IntoResponse for Refused {
 }
 
 fn no_store(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
 
@@ -257,5 +293,8 @@ mod tests {
         assert!(basic(&HeaderMap::new()).is_ok_and(|none| none.is_none()));
         let bearer = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);
         assert!(basic(&bearer).is_err());
+        let mut twice = header("a:b");
+        twice.append(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
+        assert!(basic(&twice).is_err_and(|refused| refused.0.error == "invalid_request"));
     }
 }
