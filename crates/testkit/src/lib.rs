@@ -20,6 +20,8 @@ use store::{Store, StoreOptions};
 use tempfile::TempDir;
 
 pub use database::TestDatabase;
+/// To forge tokens with.
+pub use jsonwebtoken;
 pub use models::empty_signature;
 pub use people::PASSWORD;
 pub use wait::until;

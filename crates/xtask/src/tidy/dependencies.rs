@@ -34,7 +34,7 @@ const CONFINED: [(&str, &[&str]); 12] = [
     ("arrow", &["trainer"]),
     ("axum", &["server", "testkit"]),
     ("hyper", &["server", "testkit"]),
-    ("jsonwebtoken", &["platform"]),
+    ("jsonwebtoken", &["platform", "testkit"]),
     ("leptos", &["app", "frontend", "server"]),
     ("lightningcss", &["xtask"]),
     ("linfa", &["trainer"]),
