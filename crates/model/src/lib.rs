@@ -12,4 +12,4 @@ mod row;
 pub use artifact::{Artifact, ArtifactError, Transform};
 pub use codec::{FORMAT_VERSION, MAX_BYTES, decode, encode};
 pub use predictor::{OTHER, PredictError, Predictor, Value};
-pub use row::check_row;
+pub use row::{check_row, check_value, input_names};

@@ -20,7 +20,7 @@ pub fn check_row(
     let mut errors = Vec::new();
     for (position, (name, json)) in inputs.iter().enumerate() {
         let Some(slot) = predictor.slot_near(position, name) else {
-            let expected = format!("no such input: the model takes {}", names(predictor));
+            let expected = format!("no such input: the model takes {}", input_names(predictor));
             errors.push(at(row, name, "unknown_field", expected).got(json.to_string()));
             continue;
         };
@@ -47,7 +47,11 @@ pub fn check_row(
 /// The first whole number that does not fit 64 bits.
 const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
 
-fn check_value(
+/// One value of a row, for the input in this slot.
+///
+/// # Errors
+/// The code of a [`FieldError`], and what would have been right.
+pub fn check_value(
     predictor: &Predictor,
     slot: usize,
     json: &Json,
@@ -96,7 +100,8 @@ fn expected(input: &InputField) -> String {
     }
 }
 
-fn names(predictor: &Predictor) -> String {
+/// For people, so not more than they would read.
+pub fn input_names(predictor: &Predictor) -> String {
     const SHOWN: usize = 20;
     let inputs = &predictor.signature().inputs;
     let names = inputs

@@ -1,5 +1,6 @@
 //! The shapes in which clients send inputs and are answered.
 
+pub mod invocations;
 pub mod native;
 
 use domain::FieldError;
@@ -9,6 +10,7 @@ use model::Predictor;
 use crate::request::Rows;
 use crate::versions::Version;
 
+pub use invocations::Invocations;
 pub use native::Native;
 
 /// One of these shapes.

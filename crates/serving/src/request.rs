@@ -12,6 +12,8 @@ use domain::datasets::ColumnType;
 use model::{Predictor, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+pub(crate) use explain::check as check_members;
+
 /// Most rows of a batch.
 pub const MAX_ROWS: usize = 10_000;
 /// Most errors that an answer names.
@@ -26,7 +28,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    fn of_width(width: usize) -> Self {
+    pub(crate) fn of_width(width: usize) -> Self {
         Self {
             values: Vec::with_capacity(width),
             width,
@@ -46,7 +48,7 @@ impl Rows {
         (0..self.count).map(|row| &self.values[row * self.width..(row + 1) * self.width])
     }
 
-    fn push(&mut self, values: &[Value]) {
+    pub(crate) fn push(&mut self, values: &[Value]) {
         self.values.extend_from_slice(values);
         self.count += 1;
     }

@@ -125,7 +125,7 @@ fn probe(predictor: &Predictor) -> Result<(), String> {
 }
 
 /// The example row; where an input has no example and must not be missing, a value of its type.
-fn sample(signature: &Signature) -> serde_json::Map<String, Value> {
+pub fn sample(signature: &Signature) -> serde_json::Map<String, Value> {
     let mut row = signature.sample_row();
     for input in signature.inputs.iter().filter(|input| !input.nullable) {
         if let Some(value) = row.get_mut(&input.name).filter(|value| value.is_null()) {

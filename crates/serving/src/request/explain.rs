@@ -90,7 +90,8 @@ pub(super) fn parse(predictor: &Predictor, body: &[u8]) -> Result<Rows, Vec<Fiel
     }
 }
 
-fn check(
+/// The values of one row; a name may come twice.
+pub(crate) fn check(
     predictor: &Predictor,
     row: Option<usize>,
     members: Vec<(String, Json)>,

@@ -6,5 +6,6 @@
 
 mod built;
 mod deployment;
+mod invocations;
 mod request;
 mod snapshot;
