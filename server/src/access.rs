@@ -43,6 +43,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     // Programs
     ("POST", "/predict/{deployment}", Predictor),
     ("POST", "/predict/{model}/{version}", Predictor),
+    ("GET", "/predict/{deployment}/openapi.json", Predictor),
     ("POST", "/oauth/token", Anyone),
     ("GET", "/.well-known/jwks.json", Anyone),
     ("GET", "/api/openapi.json", Anyone),
@@ -127,6 +128,11 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     (
         "GET",
         "/api/v1/projects/{project}/deployments/{deployment}",
+        Member(Read),
+    ),
+    (
+        "GET",
+        "/api/v1/projects/{project}/deployments/{deployment}/openapi.json",
         Member(Read),
     ),
     (

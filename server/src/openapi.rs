@@ -1,5 +1,7 @@
 //! The OpenAPI document: gathered from the handlers, so that what is documented is what is routed.
 
+pub mod deployment;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};

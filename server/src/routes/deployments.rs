@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::deployments::{Deployment, DeploymentSpec};
-use domain::{Error, Page};
+use domain::{Error, Page, Permission};
 use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, StatusCode};
+use platform::access;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,12 +14,14 @@ use crate::error::ApiResult;
 use crate::extract::{Caller, Json, Path};
 use crate::openapi::Problems;
 use crate::routes::paths::{InProject, OfDeployment};
+use crate::routes::predict;
 use crate::state::AppState;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get, put, delete))
+        .routes(routes!(document))
 }
 
 /// List deployments
@@ -106,6 +111,32 @@ async fn delete(
     )
     .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Get the OpenAPI document of a deployment
+///
+/// The one that `/predict/{deployment}/openapi.json` has for programs, for members of the project.
+#[utoipa::path(get, path = "/api/v1/projects/{project}/deployments/{deployment}/openapi.json", operation_id = "deployments_document",
+    tag = "deployments", params(OfDeployment),
+    responses((status = 200, description = "The document", body = serde_json::Value, headers(("etag" = String, description = "Of the document"))),
+        (status = 304, description = "Unchanged since the document in If-None-Match"), Problems))]
+async fn document(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<OfDeployment>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let project = {
+        let mut conn = state.platform.store.read().await.map_err(Error::from)?;
+        access::authorise(&mut conn, &caller.actor, &path.project, Permission::Read).await?
+    };
+    let deployment = state
+        .serving
+        .snapshot()
+        .deployment(project, path.deployment.as_str())
+        .map(Arc::clone)
+        .ok_or_else(|| Error::not_found("deployment"))?;
+    Ok(predict::document::respond(&state, &deployment, &headers)?)
 }
 
 fn etag(deployment: &Deployment) -> (HeaderName, String) {

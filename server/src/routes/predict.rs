@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod caller;
 pub mod direct;
+pub(super) mod document;
 mod pages;
 mod respond;
 
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(by_deployment))
         .routes(routes!(by_version))
+        .merge(document::router())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

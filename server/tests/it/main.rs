@@ -14,6 +14,7 @@
 mod access;
 mod auth;
 mod datasets;
+mod document;
 mod errors;
 mod events;
 mod harness;

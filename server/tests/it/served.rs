@@ -60,6 +60,26 @@ impl Served {
         }
     }
 
+    /// Model and deployment `house`: `10 + 2 rooms + area`, 1000 more near the bay (-5 in a place it does not know) and
+    /// 1000 more with the flag. What is missing adds nothing.
+    pub(crate) async fn house(&self) -> Name {
+        let house = name("house");
+        let bytes = model::encode(&house_artifact()).unwrap();
+        let signature = house_artifact().signature;
+        let platform = &self.app.platform;
+        platform
+            .version(&self.project, &house, &bytes, &signature)
+            .await;
+        let spec = DeploymentSpec {
+            model: house.clone(),
+            version: 1,
+        };
+        deployments::put(platform, &SYSTEM, &self.project, &house, spec, None)
+            .await
+            .unwrap();
+        house
+    }
+
     /// A canary of this version at this weight.
     pub(crate) async fn canary(&self, version: i32, weight: f64) -> RolloutId {
         let spec = RolloutSpec {
@@ -121,22 +141,65 @@ pub(crate) fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 
 fn artifact(intercept: f64, coefficient: f64) -> Artifact {
     let rooms = InputField {
-        name: "rooms".to_owned(),
-        kind: ColumnType::Float,
-        nullable: false,
-        categories: None,
         min: Some(0.0),
         max: Some(10.0),
-        impute: None,
-        example: Some(json!(1.0)),
+        ..input("rooms", ColumnType::Float, json!(1.0))
     };
-    let transform = Transform::Numeric {
+    Artifact::linear("price", intercept, vec![(rooms, numeric(coefficient))])
+}
+
+fn house_artifact() -> Artifact {
+    let categorical = |other| Transform::Categorical {
+        impute: 0,
+        effects: vec![0.0, 1000.0],
+        other,
+    };
+    let categories = |names: [&str; 2]| Some(names.map(str::to_owned).to_vec());
+    let area = InputField {
+        nullable: true,
+        min: Some(10.0),
+        max: Some(400.0),
+        impute: Some("median 0".to_owned()),
+        ..input("area", ColumnType::Float, json!(1.5))
+    };
+    let place = InputField {
+        categories: categories(["INLAND", "NEAR BAY"]),
+        ..input("place", ColumnType::String, json!("INLAND"))
+    };
+    let flag = InputField {
+        nullable: true,
+        categories: categories(["false", "true"]),
+        ..input("flag", ColumnType::Boolean, json!(true))
+    };
+    let inputs = vec![
+        (input("rooms", ColumnType::Integer, json!(3)), numeric(2.0)),
+        (area, numeric(1.0)),
+        (place, categorical(-5.0)),
+        (flag, categorical(0.0)),
+    ];
+    Artifact::linear("price", 10.0, inputs)
+}
+
+fn input(name: &str, kind: ColumnType, example: Value) -> InputField {
+    InputField {
+        name: name.to_owned(),
+        kind,
+        nullable: false,
+        categories: None,
+        min: None,
+        max: None,
+        impute: None,
+        example: Some(example),
+    }
+}
+
+fn numeric(coefficient: f64) -> Transform {
+    Transform::Numeric {
         impute: 0.0,
         mean: 0.0,
         std: 1.0,
         coefficient,
-    };
-    Artifact::linear("price", intercept, vec![(rooms, transform)])
+    }
 }
 
 /// The signature of all three.

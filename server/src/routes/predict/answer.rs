@@ -192,7 +192,7 @@ pub(super) enum Found {
 
 /// # Errors
 /// `Forbidden` naming the scope that is needed, before anything is said about what there is; else `NotFound`.
-fn find(state: &AppState, target: Target<'_>, caller: &Caller) -> Result<Found> {
+pub(super) fn find(state: &AppState, target: Target<'_>, caller: &Caller) -> Result<Found> {
     let snapshot = state.serving.snapshot();
     let project = caller.key.project;
     match target {

@@ -61,9 +61,13 @@ pub(super) fn overview(
         }
     };
     let buttons = rollout_buttons(project, deployment, changes.command);
-    let (try_href, keys_href) = (
+    let (try_href, keys_href, document_href) = (
         format!("/p/{project}/deployments/{}/try", fixed.name),
         format!("/p/{project}/keys"),
+        format!(
+            "/api/v1/projects/{project}/deployments/{}/openapi.json",
+            fixed.name
+        ),
     );
     let (project, name) = (project.clone(), fixed.name);
     let facts = vec![
@@ -85,6 +89,7 @@ pub(super) fn overview(
                 <p class="row">
                     <a href=try_href>"Try it and copy code"</a>
                     <a href=keys_href>"Make an API key"</a>
+                    <a href=document_href rel="external">"OpenAPI document"</a>
                 </p>
             </Card>
             <Card title="About">
