@@ -44,6 +44,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/predict/{deployment}", Predictor),
     ("POST", "/predict/{model}/{version}", Predictor),
     ("GET", "/predict/{deployment}/openapi.json", Predictor),
+    ("POST", "/deployments/{deployment}/invocations", Predictor),
     ("POST", "/oauth/token", Anyone),
     ("GET", "/.well-known/jwks.json", Anyone),
     ("GET", "/api/openapi.json", Anyone),

@@ -1,5 +1,5 @@
 //! The one place where errors become HTTP. A handler returns [`ApiError`]; the outermost middleware, which knows the
-//! request's id, writes the body: problem+json, or a plain page for a person's browser.
+//! request's id, writes the body: problem+json, MLflow's shape under its path, or a plain page for a person's browser.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::extract::request_id::RequestId;
+use crate::routes::invocations;
 
 pub type ApiResult<T> = Result<T, ApiError>;
 
@@ -176,7 +177,10 @@ fn body<B: From<String>>(
     mut response: http::Response<B>,
 ) -> http::Response<B> {
     let problem = error.problem(failed.now, failed.request_id);
-    let (media, text) = if wants_page(failed) {
+    let (media, text) = if invocations::is_path(failed.path) {
+        *response.status_mut() = invocations::status(error);
+        ("application/json", invocations::error_body(error))
+    } else if wants_page(failed) {
         ("text/html; charset=utf-8", page(&problem))
     } else {
         (

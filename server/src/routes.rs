@@ -7,6 +7,7 @@ pub mod deployments;
 pub mod events;
 pub mod health;
 pub mod invitations;
+pub mod invocations;
 pub mod ledger;
 pub mod members;
 pub mod metrics;

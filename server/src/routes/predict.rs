@@ -3,7 +3,7 @@
 //! In this order: the limit of the client's address, the key, the key's limit, its scope, the body's type and size, the
 //! inputs against the model's signature, the model.
 
-mod answer;
+pub(super) mod answer;
 mod body;
 mod caller;
 pub mod direct;
@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use domain::predictions::{PredictRequest, PredictResponse};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -51,6 +51,14 @@ struct OfVersion {
     version: String,
 }
 
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "documents what `answer` reads")]
+pub(super) enum XCanary {
+    Always,
+    Never,
+}
+
 /// Predict with a deployment
 ///
 /// One row or a batch. While a rollout is active, the deployment decides which version answers: requests with the same
@@ -58,7 +66,7 @@ struct OfVersion {
 #[utoipa::path(post, path = "/predict/{deployment}", operation_id = "predict", tag = "predictions",
     params(OfDeployment,
         ("x-route-key" = Option<String>, Header, description = "Who the request is for; the same key goes to the same version"),
-        ("x-canary" = Option<String>, Header, description = "`always` or `never`: forces the version; needs the scope write or admin")),
+        ("x-canary" = inline(Option<XCanary>), Header, description = "`always` or `never`: forces the version; needs the scope write or admin")),
     request_body = PredictRequest,
     responses((status = 200, body = PredictResponse, headers(
         ("x-model-version" = i32, description = "The version that answered"),
@@ -91,7 +99,7 @@ async fn by_version(
 }
 
 /// For the layers that a routed answer passes through.
-fn routed(ended: Ended) -> Response {
+pub(super) fn routed(ended: Ended) -> Response {
     let (mut response, served) = respond(ended);
     if let Some(served) = served {
         response.extensions_mut().insert(served);

@@ -21,6 +21,7 @@ mod harness;
 mod headers;
 mod health;
 mod idempotency;
+mod invocations;
 mod jobs;
 mod keys;
 mod oauth;

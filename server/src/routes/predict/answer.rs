@@ -30,14 +30,14 @@ const X_CANARY: HeaderName = HeaderName::from_static("x-canary");
 
 /// Who is to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target<'a> {
+pub(in crate::routes) enum Target<'a> {
     Deployment(&'a str),
     /// A model, and a version's number or an alias with its `@`.
     Version(&'a str, &'a str),
 }
 
 /// A request to predict, as far as its head tells.
-pub(super) struct Call<'a> {
+pub(in crate::routes) struct Call<'a> {
     pub(super) state: &'a AppState,
     pub(super) target: Target<'a>,
     pub(super) headers: &'a HeaderMap,
@@ -49,7 +49,11 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// A request that came through the router, where the outermost layer has looked at it.
-    pub(super) fn routed(state: &'a AppState, parts: &'a Parts, target: Target<'a>) -> Self {
+    pub(in crate::routes) fn routed(
+        state: &'a AppState,
+        parts: &'a Parts,
+        target: Target<'a>,
+    ) -> Self {
         let Parts {
             extensions,
             headers,
@@ -73,7 +77,7 @@ impl<'a> Call<'a> {
 }
 
 /// How a request ended.
-pub(super) struct Ended {
+pub(in crate::routes) struct Ended {
     pub(super) outcome: ApiResult<Success>,
     /// What is left of the key's quota, if there was a key.
     pub(super) allowance: Option<Allowance>,
@@ -93,7 +97,7 @@ pub(super) fn native(headers: &HeaderMap) -> ApiResult<Native> {
 }
 
 /// `dialect` says, from the headers, in which shape the body is, or refuses it.
-pub(super) async fn answer<B, D>(
+pub(in crate::routes) async fn answer<B, D>(
     call: &Call<'_>,
     body: B,
     dialect: impl FnOnce(&HeaderMap) -> ApiResult<D>,
