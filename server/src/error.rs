@@ -1,5 +1,6 @@
 //! The one place where errors become HTTP. A handler returns [`ApiError`]; the outermost middleware, which knows the
-//! request's id, writes the body: problem+json, MLflow's shape under its path, or a plain page for a person's browser.
+//! request's id, writes the body: problem+json, what a protocol under its own path has instead, or a plain page for a
+//! person's browser.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::extract::request_id::RequestId;
 use crate::routes::invocations;
+use crate::routes::oip::messages::OipError;
 
 pub type ApiResult<T> = Result<T, ApiError>;
 
@@ -177,16 +179,27 @@ fn body<B: From<String>>(
     mut response: http::Response<B>,
 ) -> http::Response<B> {
     let problem = error.problem(failed.now, failed.request_id);
-    let (media, text) = if invocations::is_path(failed.path) {
-        *response.status_mut() = invocations::status(error);
-        ("application/json", invocations::error_body(error))
-    } else if wants_page(failed) {
-        ("text/html; charset=utf-8", page(&problem))
-    } else {
-        (
+    let (media, text) = match shape(failed) {
+        Shape::Page => ("text/html; charset=utf-8", page(&problem)),
+        Shape::Problem => (
             "application/problem+json",
             serde_json::to_string(&problem).unwrap_or_default(),
-        )
+        ),
+        Shape::Mlflow => {
+            *response.status_mut() = invocations::status(error);
+            ("application/json", invocations::error_body(error))
+        }
+        Shape::Oip => {
+            // The protocol's clients know a bad request by this status alone.
+            if response.status() == StatusCode::UNPROCESSABLE_ENTITY {
+                *response.status_mut() = StatusCode::BAD_REQUEST;
+            }
+            let error = problem.message;
+            (
+                "application/json",
+                serde_json::to_string(&OipError { error }).unwrap_or_default(),
+            )
+        }
     };
     let headers = response.headers_mut();
     headers.remove(http::header::CONTENT_LENGTH);
@@ -250,12 +263,31 @@ fn refusal(status: StatusCode) -> ApiError {
     ApiError::http(status, code, message)
 }
 
-/// Whether a person looks at the answer: a page was asked for, outside the machine interfaces.
-fn wants_page(failed: &Failed<'_>) -> bool {
-    let is_machine = ["/api/", "/predict/", "/oauth/", "/_fn/", "/v2/"]
+/// How a body says what is wrong.
+enum Shape {
+    Problem,
+    Page,
+    Oip,
+    Mlflow,
+}
+
+/// The path decides, and for a page of the dashboard, whether a person looks at the answer.
+fn shape(failed: &Failed<'_>) -> Shape {
+    let Failed { path, headers, .. } = *failed;
+    if path == "/v2" || path.starts_with("/v2/") {
+        return Shape::Oip;
+    }
+    if invocations::is_path(path) {
+        return Shape::Mlflow;
+    }
+    let is_machine = ["/api/", "/predict/", "/oauth/", "/_fn/"]
         .iter()
-        .any(|prefix| failed.path.starts_with(prefix));
-    !is_machine && accepts_html(failed.headers)
+        .any(|prefix| path.starts_with(prefix));
+    if !is_machine && accepts_html(headers) {
+        Shape::Page
+    } else {
+        Shape::Problem
+    }
 }
 
 /// Whether the client is a browser that shows the answer to a person.

@@ -11,16 +11,18 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi, openapi};
 
+use crate::routes::oip::messages::OipError;
+
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Volary",
         description = "Self-hosted platform to train, version, release and call models.\n\n\
             Programs send an API key (`Authorization: Bearer vol_...` or `X-API-Key`) or a token from `/oauth/token`. \
-            Errors are RFC 9457 problem documents. Lists come in pages: send `next_cursor` as `cursor` to go on.",
+            Errors are RFC 9457 problem documents, under `/v2` the protocol's `{\"error\": ...}`. Lists come in pages: send `next_cursor` as `cursor` to go on.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Problem, FieldError)),
+    components(schemas(Problem, FieldError, OipError)),
     modifiers(&Schemes),
     security(("bearer" = []), ("api_key" = []), ("session" = [])),
 )]

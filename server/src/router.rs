@@ -25,7 +25,9 @@ fn operators() -> OpenApiRouter<AppState> {
 
 /// For programs that predict: nothing on the way but what a prediction needs.
 fn predictors() -> OpenApiRouter<AppState> {
-    routes::predict::router().merge(routes::invocations::router())
+    routes::predict::router()
+        .merge(routes::oip::router())
+        .merge(routes::invocations::router())
 }
 
 /// For programs that sign in.

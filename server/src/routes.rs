@@ -13,6 +13,7 @@ pub mod members;
 pub mod metrics;
 pub mod models;
 pub mod oauth;
+pub mod oip;
 pub mod paths;
 pub mod predict;
 pub mod projects;

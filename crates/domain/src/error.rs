@@ -183,7 +183,11 @@ fn message(errors: &[FieldError]) -> String {
     let Some(first) = errors.first() else {
         return "the input is not valid".to_owned();
     };
-    let mut text = format!("{}: expected {}", first.pointer, first.expected);
+    let place = match first.pointer.as_str() {
+        "" => "the body",
+        pointer => pointer,
+    };
+    let mut text = format!("{place}: expected {}", first.expected);
     if let Some(row) = first.row {
         text = format!("row {row}, {text}");
     }

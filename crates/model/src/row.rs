@@ -100,7 +100,7 @@ fn expected(input: &InputField) -> String {
     }
 }
 
-/// For people, so not more than they would read.
+/// What the model takes, in words, and not more than people would read.
 pub fn input_names(predictor: &Predictor) -> String {
     const SHOWN: usize = 20;
     let inputs = &predictor.signature().inputs;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::predictions::Route;
 use domain::{Error, FieldError, Result, Timestamp};
 
-use crate::dialects::{Dialect, Predicted};
+use crate::dialects::{Dialect, Predicted, Written};
 use crate::recorder::{Counters, Outcome, Recorder, Sample};
 use crate::snapshot::{Arm, Deployment};
 use crate::versions::{self, Version};
@@ -40,6 +40,8 @@ pub enum Forced {
 pub struct Answer {
     /// As the request's dialect has it.
     pub body: Vec<u8>,
+    /// How many of its bytes are JSON, when binary data follows them.
+    pub json_length: Option<usize>,
     pub version: i32,
     pub route: Route,
     pub parse: Duration,
@@ -61,25 +63,16 @@ pub fn from_deployment<D: Dialect>(
         Some(Forced::Canary) => deployment.canary.as_ref(),
     };
     let Some(canary) = canary else {
-        return last_resort(
-            recorder,
-            deployment,
-            &deployment.stable,
-            Route::Stable,
-            request,
-        );
+        return from_stable(recorder, deployment, request);
     };
     match attempt(&canary.arm.version, Route::Canary, request) {
-        Ok(done) => Ok(finish(recorder, &canary.arm.counters, request, done)),
+        Ok(done) => {
+            let Arm { version, counters } = &canary.arm;
+            Ok(finish(recorder, version, counters, request, done))
+        }
         Err(failed) => {
             let micros = micros(request.arrived);
-            let answered = last_resort(
-                recorder,
-                deployment,
-                &deployment.stable,
-                Route::Stable,
-                request,
-            );
+            let answered = from_stable(recorder, deployment, request);
             if let Failed::Model(reason) = &failed {
                 tracing::debug!(deployment = %deployment.name, version = canary.arm.version.number, request_id = request.request_id, reason, "canary failed");
             }
@@ -122,22 +115,27 @@ pub fn from_version<D: Dialect>(
     )
 }
 
-fn last_resort<D: Dialect>(
-    recorder: &Recorder,
-    deployment: &Deployment,
-    arm: &Arm,
-    route: Route,
-    request: &Request<'_, D>,
-) -> Result<Answer> {
-    if let Some(problem) = arm.version.problem() {
-        let message = format!("deployment {} is not ready: {problem}", deployment.name);
-        return Err(Error::Unavailable {
-            message,
+/// # Errors
+/// `Unavailable` while the stable version can not answer.
+pub fn check_ready(deployment: &Deployment) -> Result<()> {
+    match deployment.stable.version.problem() {
+        None => Ok(()),
+        Some(problem) => Err(Error::Unavailable {
+            message: format!("deployment {} is not ready: {problem}", deployment.name),
             retry_after: NOT_READY_RETRY,
             source: None,
-        });
+        }),
     }
-    answer(recorder, &arm.version, &arm.counters, route, request)
+}
+
+fn from_stable<D: Dialect>(
+    recorder: &Recorder,
+    deployment: &Deployment,
+    request: &Request<'_, D>,
+) -> Result<Answer> {
+    check_ready(deployment)?;
+    let Arm { version, counters } = &deployment.stable;
+    answer(recorder, version, counters, Route::Stable, request)
 }
 
 fn answer<D: Dialect>(
@@ -148,7 +146,7 @@ fn answer<D: Dialect>(
     request: &Request<'_, D>,
 ) -> Result<Answer> {
     match attempt(version, route, request) {
-        Ok(done) => Ok(finish(recorder, counters, request, done)),
+        Ok(done) => Ok(finish(recorder, version, counters, request, done)),
         Err(Failed::Refused(errors)) => {
             counters.record_refused();
             Err(Error::Invalid(errors))
@@ -156,7 +154,7 @@ fn answer<D: Dialect>(
         Err(Failed::Model(reason)) => {
             let micros = micros(request.arrived);
             counters.record(Outcome::Failed, micros);
-            log(recorder, counters, request, micros, None);
+            log(recorder, version, counters, request, micros, None);
             tracing::warn!(model = %version.model, version = version.number, request_id = request.request_id, reason, "prediction failed");
             Err(Error::ModelFailed(format!(
                 "version {} of model {} failed on this request: {reason}",
@@ -189,23 +187,25 @@ fn attempt<D: Dialect>(
         ));
     };
     let started = Instant::now();
-    let rows = request
+    let (rows, asked) = request
         .dialect
         .read(predictor, request.body)
         .map_err(Failed::Refused)?;
     let parsed = Instant::now();
     let predictions = versions::predict(predictor, &rows).map_err(Failed::Model)?;
-    let body = request
+    let predicted = Predicted {
+        predictions: &predictions,
+        version,
+        route,
+        request_id: request.request_id,
+    };
+    let Written { body, json_length } = request
         .dialect
-        .write(&Predicted {
-            predictions: &predictions,
-            version,
-            route,
-            request_id: request.request_id,
-        })
+        .write(&asked, &predicted)
         .map_err(|error| Failed::Model(error.to_string()))?;
     let answer = Answer {
         body,
+        json_length,
         version: version.number,
         route,
         parse: parsed - started,
@@ -219,6 +219,7 @@ fn attempt<D: Dialect>(
 
 fn finish<D: Dialect>(
     recorder: &Recorder,
+    version: &Version,
     counters: &Counters,
     request: &Request<'_, D>,
     done: Done,
@@ -229,13 +230,21 @@ fn finish<D: Dialect>(
     } = done;
     let micros = micros(request.arrived);
     counters.record(Outcome::Answered, micros);
-    log(recorder, counters, request, micros, Some(&predictions));
+    log(
+        recorder,
+        version,
+        counters,
+        request,
+        micros,
+        Some(&predictions),
+    );
     answer
 }
 
 /// Logs the request, if it is in the sample.
 fn log<D: Dialect>(
     recorder: &Recorder,
+    version: &Version,
     counters: &Counters,
     request: &Request<'_, D>,
     micros: u64,
@@ -250,7 +259,7 @@ fn log<D: Dialect>(
             route: subject.route,
             at: request.now,
             micros,
-            inputs: request.dialect.inputs(request.body)?,
+            inputs: request.dialect.inputs(version.predictor()?, request.body)?,
             predictions: predictions.map(<[f64]>::to_vec),
         })
     });

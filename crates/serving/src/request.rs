@@ -3,7 +3,7 @@
 //! A good body is read once, straight into the model's slots. Anything else is read again, slowly, to say everything that
 //! is wrong with it.
 
-mod explain;
+pub(crate) mod explain;
 
 use std::fmt;
 
@@ -33,6 +33,21 @@ impl Rows {
             values: Vec::with_capacity(width),
             width,
             count: 0,
+        }
+    }
+
+    /// As many rows, in which nothing is given yet.
+    pub(crate) fn missing(width: usize, count: usize) -> Self {
+        Self {
+            values: vec![Value::Missing; width * count],
+            width,
+            count,
+        }
+    }
+
+    pub(crate) fn set(&mut self, row: usize, slot: usize, value: Value) {
+        if let Some(place) = self.values.get_mut(row * self.width + slot) {
+            *place = value;
         }
     }
 

@@ -251,7 +251,7 @@ impl Snapshot {
 
     /// By its number, `3`, or by an alias, `@champion`.
     pub fn version(&self, project: ProjectId, model: &str, version: &str) -> Option<&Arc<Version>> {
-        let model = self.projects.get(&project)?.models.get(model)?;
+        let model = self.model(project, model)?;
         match version.strip_prefix('@') {
             Some(alias) => model.by_alias.get(alias),
             None if version.bytes().all(|digit| digit.is_ascii_digit()) => {
@@ -259,6 +259,24 @@ impl Snapshot {
             }
             None => None,
         }
+    }
+
+    pub fn newest_version(&self, project: ProjectId, model: &str) -> Option<&Arc<Version>> {
+        let versions = self.model(project, model)?.by_number.values();
+        versions.max_by_key(|version| version.number)
+    }
+
+    /// The numbers of a model's versions, oldest first.
+    pub fn version_numbers(&self, project: ProjectId, model: &str) -> Vec<i32> {
+        let model = self.model(project, model);
+        let mut numbers: Vec<_> =
+            model.map_or_else(Vec::new, |model| model.by_number.keys().copied().collect());
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn model(&self, project: ProjectId, name: &str) -> Option<&Model> {
+        self.projects.get(&project)?.models.get(name)
     }
 
     /// How every deployment's probes went.

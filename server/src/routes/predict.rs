@@ -9,7 +9,7 @@ mod caller;
 pub mod direct;
 pub(super) mod document;
 mod pages;
-mod respond;
+pub(super) mod respond;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -26,6 +26,7 @@ use crate::state::AppState;
 use answer::{Call, Ended, Target, answer, native};
 use respond::respond;
 
+pub(super) use caller::Caller;
 pub use pages::for_pages;
 
 pub fn router() -> OpenApiRouter<AppState> {

@@ -31,8 +31,14 @@ fn routed() -> BTreeSet<(String, String)> {
                 let methods = ["get", "put", "post", "delete", "patch"]
                     .into_iter()
                     .filter(|method| operations.get(method).is_some());
+                // There, a path is also known with a slash at its end.
+                let with_slash = path.starts_with("/v2").then(|| format!("{path}/"));
+                let paths: Vec<_> = std::iter::once(path.clone()).chain(with_slash).collect();
                 methods
-                    .map(|method| (method.to_uppercase(), path.clone()))
+                    .flat_map(|method| {
+                        let method = method.to_uppercase();
+                        paths.iter().map(move |path| (method.clone(), path.clone()))
+                    })
                     .collect::<Vec<_>>()
             });
     let pages = pages::listing()

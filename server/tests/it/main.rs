@@ -25,6 +25,7 @@ mod invocations;
 mod jobs;
 mod keys;
 mod oauth;
+mod oip;
 mod openapi;
 mod predict;
 mod process;

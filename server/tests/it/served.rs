@@ -44,20 +44,38 @@ impl Served {
                 .version(&project, &price, &bytes, &artifact.signature)
                 .await;
         }
-        let spec = DeploymentSpec {
-            model: price.clone(),
-            version: 1,
-        };
-        deployments::put(&app.platform, &SYSTEM, &project, &price, spec, None)
-            .await
-            .unwrap();
         let key = app.key(&[Scope::Predict(None)]).await;
-        Self {
+        let served = Self {
             app,
             project,
             price,
             key,
-        }
+        };
+        served.put("price", "price", 1).await;
+        served
+    }
+
+    /// A model of this name with this as its one version, behind a deployment of the same name.
+    pub(crate) async fn deploy(&self, model: &str, artifact: &Artifact) {
+        let model = name(model);
+        let bytes = model::encode(artifact).unwrap();
+        let platform = &self.app.platform;
+        platform
+            .version(&self.project, &model, &bytes, &artifact.signature)
+            .await;
+        self.put(model.as_str(), model.as_str(), 1).await;
+    }
+
+    /// A deployment of this version.
+    pub(crate) async fn put(&self, deployment: &str, model: &str, version: i32) {
+        let spec = DeploymentSpec {
+            model: name(model),
+            version,
+        };
+        let (platform, deployment) = (&self.app.platform, name(deployment));
+        deployments::put(platform, &SYSTEM, &self.project, &deployment, spec, None)
+            .await
+            .unwrap();
     }
 
     /// Model and deployment `house`: `10 + 2 rooms + area`, 1000 more near the bay (-5 in a place it does not know) and
@@ -178,6 +196,51 @@ fn house_artifact() -> Artifact {
         (flag, categorical(0.0)),
     ];
     Artifact::linear("price", 10.0, inputs)
+}
+
+/// `2 rooms + area + (1000 near the bay, -5 elsewhere) + (7 with a flag)`; `area` and `flag` may be missing.
+pub(crate) fn house() -> Artifact {
+    let categories = |categories: [&str; 2]| Some(categories.map(str::to_owned).to_vec());
+    let categorical = |effects: [f64; 2], other: f64| Transform::Categorical {
+        impute: 0,
+        effects: effects.to_vec(),
+        other,
+    };
+    let rooms = input("rooms", ColumnType::Integer, json!(3));
+    let area = InputField {
+        nullable: true,
+        ..input("area", ColumnType::Float, json!(1.5))
+    };
+    let place = InputField {
+        categories: categories(["INLAND", "NEAR BAY"]),
+        ..input("place", ColumnType::String, json!("INLAND"))
+    };
+    let flag = InputField {
+        nullable: true,
+        categories: categories(["false", "true"]),
+        ..input("flag", ColumnType::Boolean, json!(true))
+    };
+    let inputs = vec![
+        (rooms, numeric(2.0)),
+        (area, numeric(1.0)),
+        (place, categorical([0.0, 1000.0], -5.0)),
+        (flag, categorical([0.0, 7.0], 0.0)),
+    ];
+    Artifact::linear("price", 0.0, inputs)
+}
+
+/// `width + 10 depth + 100 height`; `height` may be missing.
+pub(crate) fn parcel() -> Artifact {
+    let height = InputField {
+        nullable: true,
+        ..input("height", ColumnType::Float, json!(1.0))
+    };
+    let inputs = vec![
+        (input("width", ColumnType::Float, json!(1.0)), numeric(1.0)),
+        (input("depth", ColumnType::Integer, json!(1)), numeric(10.0)),
+        (height, numeric(100.0)),
+    ];
+    Artifact::linear("weight", 0.0, inputs)
 }
 
 fn input(name: &str, kind: ColumnType, example: Value) -> InputField {

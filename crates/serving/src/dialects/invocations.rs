@@ -10,7 +10,7 @@ use domain::FieldError;
 use model::{Predictor, Value};
 use serde_json::Value as Json;
 
-use super::{Dialect, Predicted};
+use super::{Dialect, Predicted, Written};
 use crate::request::{MAX_ERRORS, MAX_ROWS, Rows};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +23,29 @@ pub enum Invocations {
 pub const MALFORMED: &str = "malformed_";
 
 impl Dialect for Invocations {
-    fn read(&self, predictor: &Predictor, body: &[u8]) -> Result<Rows, Vec<FieldError>> {
-        match self {
+    type Asked = ();
+
+    fn read(&self, predictor: &Predictor, body: &[u8]) -> Result<(Rows, ()), Vec<FieldError>> {
+        let rows = match self {
             Self::Json => json::read(predictor, body),
             Self::Csv => csv::read(predictor, body),
-        }
+        };
+        rows.map(|rows| (rows, ()))
     }
 
-    fn write(&self, predicted: &Predicted<'_>) -> serde_json::Result<Vec<u8>> {
+    fn write(&self, (): &(), predicted: &Predicted<'_>) -> serde_json::Result<Written> {
         let mut body = Vec::with_capacity(predicted.predictions.len() * 20 + 20);
         body.extend_from_slice(b"{\"predictions\":");
         serde_json::to_writer(&mut body, predicted.predictions)?;
         body.push(b'}');
-        Ok(body)
+        Ok(Written {
+            body,
+            json_length: None,
+        })
     }
 
     /// As rows of named values, like those of Volary's own shape; without names where the client gave none.
-    fn inputs(&self, body: &[u8]) -> Option<Vec<u8>> {
+    fn inputs(&self, _: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Json => json::inputs(body),
             Self::Csv => csv::inputs(body),

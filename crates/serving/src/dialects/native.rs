@@ -5,20 +5,22 @@ use model::Predictor;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Dialect, Predicted};
+use super::{Dialect, Predicted, Written};
 use crate::request::{self, Rows};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Native;
 
 impl Dialect for Native {
+    type Asked = ();
+
     #[inline]
-    fn read(&self, predictor: &Predictor, body: &[u8]) -> Result<Rows, Vec<FieldError>> {
-        request::parse(predictor, body)
+    fn read(&self, predictor: &Predictor, body: &[u8]) -> Result<(Rows, ()), Vec<FieldError>> {
+        request::parse(predictor, body).map(|rows| (rows, ()))
     }
 
     /// Names and request ids are checked texts that need no escaping in JSON.
-    fn write(&self, predicted: &Predicted<'_>) -> serde_json::Result<Vec<u8>> {
+    fn write(&self, (): &(), predicted: &Predicted<'_>) -> serde_json::Result<Written> {
         let Predicted {
             predictions,
             version,
@@ -37,10 +39,13 @@ impl Dialect for Native {
         body.extend_from_slice(b"\",\"request_id\":\"");
         body.extend_from_slice(request_id.as_bytes());
         body.extend_from_slice(b"\"}");
-        Ok(body)
+        Ok(Written {
+            body,
+            json_length: None,
+        })
     }
 
-    fn inputs(&self, body: &[u8]) -> Option<Vec<u8>> {
+    fn inputs(&self, _: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
         #[derive(Deserialize)]
         struct Body<'a> {
             #[serde(borrow)]

@@ -178,7 +178,8 @@ fn not_finite(error: &serde_json::Error, body: &[u8]) -> Option<&'static str> {
         .find(|word| (0..=2).any(|back| near(back).starts_with(word.as_bytes())))
 }
 
-fn escape(name: &str) -> String {
+/// A name as a step of a JSON pointer.
+pub(crate) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

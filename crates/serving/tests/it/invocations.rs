@@ -2,6 +2,7 @@
 
 use domain::predictions::PredictResponse;
 use domain::{Error, FieldError};
+use model::Predictor;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use serving::Snapshot;
@@ -146,8 +147,9 @@ proptest! {
 
 #[test]
 fn the_log_has_rows_of_named_values() {
+    let predictor = Predictor::new(&model::decode(&artifact(10.0)).unwrap());
     let logged = |dialect: Invocations, body: &str| -> Value {
-        serde_json::from_slice(&dialect.inputs(body.as_bytes()).unwrap()).unwrap()
+        serde_json::from_slice(&dialect.inputs(&predictor, body.as_bytes()).unwrap()).unwrap()
     };
     let expected = json!([{"place": "INLAND", "rooms": 3}, {"place": null, "rooms": 4}]);
     for body in [

@@ -7,5 +7,6 @@
 mod built;
 mod deployment;
 mod invocations;
+mod oip;
 mod request;
 mod snapshot;

@@ -34,12 +34,17 @@ pub(in crate::routes) enum Target<'a> {
     Deployment(&'a str),
     /// A model, and a version's number or an alias with its `@`.
     Version(&'a str, &'a str),
+    /// A deployment, or else the newest version of a model; with a version, that one of the deployment's model or of the
+    /// model.
+    Named(&'a str, Option<&'a str>),
+    /// No model: what the server says of itself.
+    Server,
 }
 
 /// A request to predict, as far as its head tells.
 pub(in crate::routes) struct Call<'a> {
-    pub(super) state: &'a AppState,
-    pub(super) target: Target<'a>,
+    pub(in crate::routes) state: &'a AppState,
+    pub(in crate::routes) target: Target<'a>,
     pub(super) headers: &'a HeaderMap,
     pub(super) request_id: RequestId,
     pub(super) client: ClientIp,
@@ -106,21 +111,30 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
     D: Dialect + Send + 'static,
 {
-    let (outcome, allowance) = match Caller::of(call) {
-        Err(error) => (Err(error.into()), None),
-        Ok(caller) => {
-            let allowance = caller.key.take();
-            let outcome = match allowance.retry_after {
-                Some(retry_after) => Err(Error::RateLimited { retry_after }.into()),
-                None => predict(call, &caller, body, dialect).await,
-            };
-            (outcome, Some(allowance))
-        }
+    let (admitted, allowance) = admit(call);
+    let outcome = match admitted {
+        Ok(caller) => predict(call, &caller, body, dialect).await,
+        Err(error) => Err(error.into()),
     };
     if let Err(error) = &outcome {
         count_refused(error);
     }
     Ended { outcome, allowance }
+}
+
+/// Finds out who calls, and takes one request from the key's quota.
+pub(in crate::routes) fn admit(call: &Call<'_>) -> (Result<Caller>, Option<Allowance>) {
+    match Caller::of(call) {
+        Err(error) => (Err(error), None),
+        Ok(caller) => {
+            let allowance = caller.key.take();
+            let admitted = match allowance.retry_after {
+                Some(retry_after) => Err(Error::RateLimited { retry_after }),
+                None => Ok(caller),
+            };
+            (admitted, Some(allowance))
+        }
+    }
 }
 
 /// Counts what no version was asked for; the recorder counts the rest.
@@ -189,40 +203,81 @@ where
 }
 
 /// What the target was in the snapshot.
-pub(super) enum Found {
+pub(in crate::routes) enum Found {
     Deployment(Arc<Deployment>),
     Version(Arc<Version>),
 }
 
 /// # Errors
 /// `Forbidden` naming the scope that is needed, before anything is said about what there is; else `NotFound`.
-pub(super) fn find(state: &AppState, target: Target<'_>, caller: &Caller) -> Result<Found> {
+pub(in crate::routes) fn find(
+    state: &AppState,
+    target: Target<'_>,
+    caller: &Caller,
+) -> Result<Found> {
     let snapshot = state.serving.snapshot();
     let project = caller.key.project;
     match target {
         Target::Deployment(name) => {
-            if !caller.scopes.iter().any(|scope| scope.may_predict(name)) {
-                return Err(Error::Forbidden(format!(
-                    "this needs an API key with the scope predict:{name} or predict:*"
-                )));
-            }
+            may_predict(caller, name)?;
             let deployment = snapshot
                 .deployment(project, name)
                 .ok_or_else(|| Error::not_found("deployment"))?;
             Ok(Found::Deployment(Arc::clone(deployment)))
         }
         Target::Version(model, version) => {
-            if !caller.scopes.contains(&Scope::Predict(None)) {
-                return Err(Error::Forbidden(
-                    "this needs an API key with the scope predict:*".to_owned(),
-                ));
-            }
+            may_predict_everything(caller)?;
             let version = snapshot
                 .version(project, model, version)
                 .ok_or_else(|| Error::not_found("model version"))?;
             Ok(Found::Version(Arc::clone(version)))
         }
+        Target::Named(name, None) => {
+            may_predict(caller, name)?;
+            if let Some(deployment) = snapshot.deployment(project, name) {
+                return Ok(Found::Deployment(Arc::clone(deployment)));
+            }
+            // To a key of one deployment there are no models.
+            let newest = snapshot
+                .newest_version(project, name)
+                .filter(|_| may_predict_everything(caller).is_ok())
+                .ok_or_else(|| Error::not_found("model"))?;
+            Ok(Found::Version(Arc::clone(newest)))
+        }
+        Target::Named(name, Some(version)) => {
+            may_predict_everything(caller)?;
+            let model = snapshot
+                .deployment(project, name)
+                .map_or(name, |deployment| deployment.stable.version.model.as_str());
+            let version = snapshot
+                .version(project, model, version)
+                .ok_or_else(|| Error::not_found("model version"))?;
+            Ok(Found::Version(Arc::clone(version)))
+        }
+        Target::Server => Err(Error::not_found("model")),
     }
+}
+
+fn may_predict(caller: &Caller, deployment: &str) -> Result<()> {
+    if caller
+        .scopes
+        .iter()
+        .any(|scope| scope.may_predict(deployment))
+    {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!(
+        "this needs an API key with the scope predict:{deployment} or predict:*"
+    )))
+}
+
+fn may_predict_everything(caller: &Caller) -> Result<()> {
+    if caller.scopes.contains(&Scope::Predict(None)) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(
+        "this needs an API key with the scope predict:*".to_owned(),
+    ))
 }
 
 fn forced(headers: &HeaderMap, scopes: &[Scope]) -> ApiResult<Option<Forced>> {
@@ -301,7 +356,7 @@ impl<D: Dialect> Work<D> {
 }
 
 /// Loads a version that no deployment serves, when it is first asked for.
-async fn load(state: &AppState, version: &Arc<Version>) -> Result<()> {
+pub(in crate::routes) async fn load(state: &AppState, version: &Arc<Version>) -> Result<()> {
     if version.predictor().is_some() {
         return Ok(());
     }

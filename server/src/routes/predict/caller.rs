@@ -14,8 +14,8 @@ use crate::extract::ClientIp;
 use crate::state::AppState;
 
 /// A program whose key is in the snapshot and active.
-pub(super) struct Caller {
-    pub(super) key: Arc<Key>,
+pub(in crate::routes) struct Caller {
+    pub(in crate::routes) key: Arc<Key>,
     /// The key's, or those of them that its token has.
     pub(super) scopes: Arc<[Scope]>,
 }

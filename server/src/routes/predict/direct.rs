@@ -39,6 +39,9 @@ impl Target<'_> {
         match self {
             Self::Deployment(_) => "/predict/{deployment}",
             Self::Version(..) => "/predict/{model}/{version}",
+            Self::Named(_, None) => "/v2/models/{name}/infer",
+            Self::Named(_, Some(_)) => "/v2/models/{name}/versions/{version}/infer",
+            Self::Server => "/v2",
         }
     }
 }

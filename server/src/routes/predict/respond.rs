@@ -14,6 +14,9 @@ use super::answer::{Ended, Success};
 use crate::middleware::edge::Served;
 
 const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
+/// How many bytes of a body are JSON, when binary data follows them.
+pub(in crate::routes) const JSON_LENGTH: HeaderName =
+    HeaderName::from_static("inference-header-content-length");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -44,7 +47,13 @@ fn succeed(answer: Answer, authenticated: Duration) -> Response<PredictBody> {
     let mut response = Response::new(PredictBody::from(answer.body));
     let headers = response.headers_mut();
     headers.reserve(MOST_HEADERS);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let media = if let Some(length) = answer.json_length {
+        headers.insert(JSON_LENGTH, length.into());
+        "application/octet-stream"
+    } else {
+        "application/json"
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(X_MODEL_VERSION, answer.version.into());
     insert(headers, SERVER_TIMING, timing);
     response
@@ -67,7 +76,7 @@ fn server_timing(auth: Duration, parse: Duration, predict: Duration) -> Vec<u8> 
     text
 }
 
-fn rate_headers(headers: &mut HeaderMap, allowance: &Allowance) {
+pub(in crate::routes) fn rate_headers(headers: &mut HeaderMap, allowance: &Allowance) {
     let item = |first: &str, one: u64, second: &str, other: u64| {
         let mut text = Vec::with_capacity(32);
         text.extend_from_slice(first.as_bytes());
