@@ -147,3 +147,40 @@ test("an answer that this page does not know says what to do", async ({ page }) 
   await page.reload();
   await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
 });
+
+test("a lost network fails every part of a page at once, and is told", async ({ page }) => {
+  await page.addInitScript(() => {
+    const send = window.fetch;
+    const lost: (() => void)[] = [];
+    let isHeld = false;
+    window.fetch = (...request) =>
+      isHeld ? new Promise((_, reject) => lost.push(() => reject(new TypeError("network lost")))) : send(...request);
+    Object.assign(window, {
+      hold: () => {
+        isHeld = true;
+      },
+      held: () => lost.length,
+      lose: () => {
+        for (const reject of lost) {
+          reject();
+        }
+      },
+    });
+  });
+  const path = "/p/default/deployments/price?tab=traffic";
+  await page.goto(path);
+  await hydrated(page);
+  await expect(page.getByText("No canary is out")).toBeVisible();
+  await page.evaluate("hold()");
+  const elsewhere = await page.context().newPage();
+  await elsewhere.goto(path);
+  await hydrated(elsewhere);
+  await elsewhere.getByRole("button", { name: "Start the canary" }).click();
+  await expect(elsewhere.getByText(/Canary v\d+ beside stable/)).toBeVisible();
+  await expect.poll(() => page.evaluate("held()")).toBeGreaterThan(1);
+  await page.evaluate("lose()");
+  await expect(page.locator(".error-panel").first()).toBeVisible();
+  await elsewhere.getByRole("button", { name: "Roll back" }).first().click();
+  await elsewhere.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
+  await expect(elsewhere.getByText("Start a canary")).toBeVisible();
+});

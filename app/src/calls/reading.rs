@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> Reading<T> {
     /// `None` until the first answer. Call it inside of a `Suspense` or `Transition`.
     #[must_use]
     pub fn get(&self) -> Option<Result<T, AppError>> {
-        let answer = self.answer.get()?;
+        let answer = latest(self.answer)?;
         Some(answer.and_then(|json| decode(&json)))
     }
 
@@ -47,6 +47,12 @@ impl<T: DeserializeOwned> Reading<T> {
     }
 }
 
+/// Nothing when the page around it is gone: effects of nested views end one after the other, so one whose answer came in
+/// the same moment runs once more after its resource has ended.
+fn latest(answer: Resource<Answer>) -> Option<Answer> {
+    answer.try_get().flatten()
+}
+
 type ViewOfJson = Box<dyn Fn(&RawValue) -> Result<AnyView, AppError> + Send + Sync>;
 
 fn view_answer(
@@ -54,7 +60,7 @@ fn view_answer(
     view: ViewOfJson,
 ) -> impl Fn() -> Option<Result<AnyView, AppError>> + Send + Sync {
     move || {
-        let answer = answer.get()?;
+        let answer = latest(answer)?;
         Some(answer.and_then(|json| view(&json)))
     }
 }
