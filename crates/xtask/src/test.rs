@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum as _;
 
 use crate::prepare;
@@ -61,25 +62,56 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         let is_named = args.only.is_empty() || args.only.contains(step);
         is_named && !(args.skip_e2e && *step == Step::E2e)
     };
+    let steps = Step::value_variants().iter().filter(|step| is_wanted(step));
     let mut outcomes = Vec::new();
-    for step in Step::value_variants().iter().filter(|step| is_wanted(step)) {
-        println!();
-        heading("test", step.name());
-        let started = Instant::now();
-        let result = step.run(workspace, args);
-        if let Err(error) = &result {
-            println!("[test] {} failed: {error:#}", step.name());
+    thread::scope(|scope| {
+        let mut installing = None;
+        for step in steps {
+            println!();
+            heading("test", step.name());
+            let started = Instant::now();
+            let result = match step {
+                Step::Setup => step.run(workspace).map(|()| {
+                    // This waits for the network, mostly, while the compiler has all there is to do.
+                    installing = Some(scope.spawn(|| install(workspace, args)));
+                }),
+                Step::Python | Step::E2e => {
+                    installed(installing.take()).and_then(|()| step.run(workspace))
+                }
+                _ => step.run(workspace),
+            };
+            if let Err(error) = &result {
+                println!("[test] {} failed: {error:#}", step.name());
+            }
+            outcomes.push(Outcome {
+                step: *step,
+                elapsed: started.elapsed(),
+                passed: result.is_ok(),
+            });
+            if *step == Step::Setup && result.is_err() {
+                break;
+            }
         }
-        outcomes.push(Outcome {
-            step: *step,
-            elapsed: started.elapsed(),
-            passed: result.is_ok(),
-        });
-        if *step == Step::Setup && result.is_err() {
-            break;
-        }
-    }
+    });
     summarise(&outcomes)
+}
+
+/// What only the last steps need.
+fn install(workspace: &Workspace, args: &Args) -> Result<()> {
+    setup::for_python(workspace)?;
+    if args.skip_e2e {
+        return Ok(());
+    }
+    setup::for_end_to_end(workspace)
+}
+
+/// Waits until what the last steps need is there, if it is being installed.
+fn installed(installing: Option<ScopedJoinHandle<'_, Result<()>>>) -> Result<()> {
+    let Some(installing) = installing else {
+        return Ok(());
+    };
+    let result = installing.join();
+    result.map_err(|_| anyhow!("the installation broke off"))?
 }
 
 impl Step {
@@ -88,17 +120,9 @@ impl Step {
             .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    fn run(self, workspace: &Workspace, args: &Args) -> Result<()> {
+    fn run(self, workspace: &Workspace) -> Result<()> {
         match self {
-            Self::Setup => {
-                setup::for_serving()?;
-                setup::for_python(workspace)?;
-                if args.skip_e2e {
-                    Ok(())
-                } else {
-                    setup::for_end_to_end(workspace)
-                }
-            }
+            Self::Setup => setup::for_serving().map(drop),
             Self::Fmt => process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"])),
             Self::Tidy => tidy::run(workspace),
             Self::Clippy => process::run(workspace.cargo_offline_queries().args([
