@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::tachys::view::iterators::StaticVec;
 use leptos_router::any_nested_route::{AnyNestedRoute, IntoAnyNestedRoute};
 use leptos_router::components::{RouteChildren, Routes, RoutesProps};
-use leptos_router::{ChooseView, NestedRoute, PossibleRouteMatch, SsrMode, path};
+use leptos_router::{NestedRoute, PossibleRouteMatch, SsrMode, path};
 
 use crate::components::not_found::NotFound;
 use crate::pages;
@@ -23,10 +23,10 @@ pub(crate) fn Pages() -> impl IntoView {
 
 fn routes() -> StaticVec<AnyNestedRoute> {
     vec![
-        page(path!("/"), pages::home::HomePage),
-        page(path!("/setup"), pages::setup::SetupPage),
-        page(path!("/login"), pages::login::LoginPage),
-        page(path!("/invite"), pages::invite::InvitePage),
+        page(path!("/"), || pages::home::HomePage().into_any()),
+        page(path!("/setup"), || pages::setup::SetupPage().into_any()),
+        page(path!("/login"), || pages::login::LoginPage().into_any()),
+        page(path!("/invite"), || pages::invite::InvitePage().into_any()),
         NestedRoute::new(path!("/p/:project"), pages::project::ProjectLayout)
             .ssr_mode(SsrMode::Async)
             .child(project_routes())
@@ -38,59 +38,60 @@ fn routes() -> StaticVec<AnyNestedRoute> {
 /// Below `/p/{project}`. The first match wins.
 fn project_routes() -> StaticVec<AnyNestedRoute> {
     vec![
-        page(path!(""), pages::overview::OverviewPage),
-        page(path!("/datasets"), pages::datasets::list::DatasetsPage),
-        page(
-            path!("/datasets/:name"),
-            pages::datasets::detail::DatasetPage,
-        ),
-        page(
-            path!("/training-runs"),
-            pages::training_runs::list::TrainingRunsPage,
-        ),
-        page(
-            path!("/training-runs/new"),
-            pages::training_runs::new::NewTrainingRunPage,
-        ),
-        page(
-            path!("/training-runs/:id"),
-            pages::training_runs::detail::TrainingRunPage,
-        ),
-        page(path!("/models"), pages::models::list::ModelsPage),
-        page(path!("/models/:name"), pages::models::detail::ModelPage),
-        page(
-            path!("/models/:name/versions/:version"),
-            pages::models::version::ModelVersionPage,
-        ),
-        page(
-            path!("/deployments"),
-            pages::deployments::list::DeploymentsPage,
-        ),
-        page(
-            path!("/deployments/new"),
-            pages::deployments::new::NewDeploymentPage,
-        ),
-        page(
-            path!("/deployments/:name"),
-            pages::deployments::detail::DeploymentPage,
-        ),
-        page(
-            path!("/deployments/:name/try"),
-            pages::playground::PlaygroundPage,
-        ),
-        page(path!("/keys"), pages::keys::KeysPage),
-        page(path!("/settings/members"), pages::members::MembersPage),
-        page(path!("/settings/account"), pages::account::AccountPage),
-        page(path!("/ledger"), pages::ledger::LedgerPage),
+        page(path!(""), || pages::overview::OverviewPage().into_any()),
+        page(path!("/datasets"), || {
+            pages::datasets::list::DatasetsPage().into_any()
+        }),
+        page(path!("/datasets/:name"), || {
+            pages::datasets::detail::DatasetPage().into_any()
+        }),
+        page(path!("/training-runs"), || {
+            pages::training_runs::list::TrainingRunsPage().into_any()
+        }),
+        page(path!("/training-runs/new"), || {
+            pages::training_runs::new::NewTrainingRunPage().into_any()
+        }),
+        page(path!("/training-runs/:id"), || {
+            pages::training_runs::detail::TrainingRunPage().into_any()
+        }),
+        page(path!("/models"), || {
+            pages::models::list::ModelsPage().into_any()
+        }),
+        page(path!("/models/:name"), || {
+            pages::models::detail::ModelPage().into_any()
+        }),
+        page(path!("/models/:name/versions/:version"), || {
+            pages::models::version::ModelVersionPage().into_any()
+        }),
+        page(path!("/deployments"), || {
+            pages::deployments::list::DeploymentsPage().into_any()
+        }),
+        page(path!("/deployments/new"), || {
+            pages::deployments::new::NewDeploymentPage().into_any()
+        }),
+        page(path!("/deployments/:name"), || {
+            pages::deployments::detail::DeploymentPage().into_any()
+        }),
+        page(path!("/deployments/:name/try"), || {
+            pages::playground::PlaygroundPage().into_any()
+        }),
+        page(path!("/keys"), || pages::keys::KeysPage().into_any()),
+        page(path!("/settings/members"), || {
+            pages::members::MembersPage().into_any()
+        }),
+        page(path!("/settings/account"), || {
+            pages::account::AccountPage().into_any()
+        }),
+        page(path!("/ledger"), || pages::ledger::LedgerPage().into_any()),
     ]
     .into()
 }
 
-/// Rendered whole before anything is sent: the page needs no script to be complete, and its status can be right.
-fn page<Path, View>(path: Path, view: View) -> AnyNestedRoute
+/// Rendered whole before anything is sent: the page needs no script to be complete, and its status can be right. A page is a
+/// pointer to a function, one type for all of them: the router's machinery would be compiled again for each.
+fn page<Path>(path: Path, view: fn() -> AnyView) -> AnyNestedRoute
 where
     Path: PossibleRouteMatch + std::fmt::Debug + Clone + Send + Sync + 'static,
-    View: ChooseView + Clone + Send + Sync + 'static,
 {
     NestedRoute::new(path, view)
         .ssr_mode(SsrMode::Async)
