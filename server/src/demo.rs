@@ -268,6 +268,7 @@ impl Demo {
             scopes: vec![Scope::Predict(Some(self.deployment.clone()))],
             expires_at: Some(platform.clock.now().plus_seconds(24 * 3600)),
             rate_limit: None,
+            budget: None,
         };
         let created = platform::api_keys::create(platform, &ACTOR, &self.project, new)
             .await

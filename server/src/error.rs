@@ -8,10 +8,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::problem::Problem;
 use domain::{Error, Timestamp};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::extract::request_id::RequestId;
+use crate::middleware::content_encoding;
 use crate::routes::invocations;
 use crate::routes::oip::messages::OipError;
 
@@ -210,6 +211,10 @@ fn body<B: From<String>>(
             .headers_mut()
             .entry(WWW_AUTHENTICATE)
             .or_insert(HeaderValue::from_static(challenge));
+    }
+    if error.code() == content_encoding::UNSUPPORTED {
+        let accepted = HeaderValue::from_static(content_encoding::ACCEPTED);
+        response.headers_mut().insert(ACCEPT_ENCODING, accepted);
     }
     *response.body_mut() = B::from(text);
     response

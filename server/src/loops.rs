@@ -1,8 +1,10 @@
 //! What a gateway does besides answering: ticks that take no input, read all state and may be repeated. A notification
 //! only wakes them earlier; a failure is logged and tried again, and never ends a loop.
 
+mod count_key_usage;
 mod flush_recorder;
 mod judge_rollouts;
+mod make_room;
 mod reload_serving;
 mod rotate_signing_keys;
 mod sweep;
@@ -18,6 +20,7 @@ use tokio::sync::Notify;
 use crate::state::AppState;
 
 pub use flush_recorder::publish;
+pub use make_room::make_room;
 
 /// Longest pause after failures in a row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -41,6 +44,11 @@ pub async fn start(state: &AppState) -> Result<()> {
         let error = format!("{:#}", anyhow::Error::new(error));
         tracing::warn!(error, "there is no key to sign tokens with yet");
     }
+    // Until it has worked once, budgets are held against what this process counts alone.
+    if let Err(error) = count_key_usage::tick(state).await {
+        let error = format!("{:#}", anyhow::Error::new(error));
+        tracing::warn!(error, "what keys have sent can not be read yet");
+    }
     let changed = Changed::default();
     spawn(state, listen(state.clone(), changed.clone()));
     spawn(
@@ -57,6 +65,8 @@ pub async fn start(state: &AppState) -> Result<()> {
     );
     spawn(state, flush_recorder::run(state.clone()));
     spawn(state, flush_recorder::run_key_uses(state.clone()));
+    spawn(state, count_key_usage::run(state.clone()));
+    spawn(state, make_room::run(state.clone()));
     spawn(state, sweep::run(state.clone()));
     Ok(())
 }

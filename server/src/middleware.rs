@@ -1,6 +1,7 @@
 //! What every request passes through. `edge` is outermost; `router` says which of the others a group of routes has.
 
 pub mod body_limit;
+pub mod content_encoding;
 pub mod csrf;
 pub mod edge;
 pub mod headers;

@@ -10,7 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as DocsConfig, SwaggerUi};
 
 use crate::middleware::rate_limit::Limits;
-use crate::middleware::{body_limit, csrf, edge, idempotency, login_limit, session, timeout};
+use crate::middleware::{
+    body_limit, content_encoding, csrf, edge, idempotency, login_limit, session, timeout,
+};
 use crate::openapi::Api;
 use crate::state::{AppState, Role};
 use crate::{access, error, pages, routes};
@@ -117,6 +119,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
         .route_layer(guard.clone())
         .layer(session.clone())
         .layer(program.clone())
+        .layer(from_fn(content_encoding::unpack))
         .layer(body_limit.clone())
         .layer(timeout.clone())
         .layer(CompressionLayer::new());

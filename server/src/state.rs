@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::context::PredictFn;
 use axum::extract::FromRef;
@@ -64,6 +65,11 @@ impl AppState {
         Self(Arc::new(Shared {
             serving: Arc::new(Serving::new(serving::Options {
                 log_share: config.predictions.prediction_log_sample,
+                room: serving::Room {
+                    bytes: (config.predictions.model_cache_mb as usize) << 20,
+                    idle: Duration::from_secs(config.predictions.model_idle_seconds.into()),
+                },
+                log_redacted: config.predictions.prediction_log_redact.clone(),
                 address_limit: RateLimit {
                     requests: config.http.ip_rate_limit,
                     per_seconds: 10,

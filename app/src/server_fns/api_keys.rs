@@ -117,6 +117,7 @@ mod checked {
                     scopes,
                     expires_at,
                     rate_limit: Some(rate_limit),
+                    budget: None,
                 })
             } else {
                 Err(Error::Invalid(errors))

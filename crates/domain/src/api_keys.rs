@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::budgets::Budget;
 use crate::ids::ApiKeyId;
 use crate::{Scope, Timestamp};
 
@@ -63,7 +64,8 @@ fn checksum(secret: &str) -> String {
 /// So many requests in so many seconds, spread evenly with bursts up to the whole quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+// A request with a field too many is refused; an answer may have one that this page does not know.
+#[cfg_attr(not(target_arch = "wasm32"), serde(deny_unknown_fields))]
 pub struct RateLimit {
     pub requests: u32,
     pub per_seconds: u32,
@@ -81,6 +83,9 @@ pub struct NewApiKey {
     /// 10,000 requests in 10 seconds unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// None unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +109,12 @@ pub struct ApiKey {
     pub scopes: Vec<Scope>,
     pub status: ApiKeyStatus,
     pub rate_limit: RateLimit,
+    pub budget: Option<Budget>,
+    /// Since midnight, UTC, as of a few seconds ago. A key and those it was rotated from and to are counted, and limited by
+    /// the budget, as one.
+    pub requests_today: u64,
+    /// As `requests_today`, since the first of the month.
+    pub requests_this_month: u64,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub last_used_ip: Option<String>,

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budgets::Budget;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong with one field of the input.
@@ -79,6 +81,8 @@ pub enum Error {
     TooLarge { message: String },
     #[error("too many requests: try again in {retry_after} s")]
     RateLimited { retry_after: u64 },
+    #[error("the key's budget of {} requests a {} is used up: it begins anew in {retry_after} s", .budget.requests, .budget.per)]
+    BudgetUsedUp { budget: Budget, retry_after: u64 },
     /// No room on the disk for what was sent.
     #[error("{0}")]
     InsufficientStorage(String),
@@ -142,6 +146,7 @@ impl Error {
             Self::Forbidden(_) => "forbidden",
             Self::TooLarge { .. } => "too_large",
             Self::RateLimited { .. } => "rate_limited",
+            Self::BudgetUsedUp { .. } => "budget_used_up",
             Self::InsufficientStorage(_) => "insufficient_storage",
             Self::Unavailable { .. } => "unavailable",
             Self::ModelFailed(_) => "model_failed",
@@ -160,7 +165,7 @@ impl Error {
             Self::PreconditionFailed { .. } => 412,
             Self::TooLarge { .. } => 413,
             Self::Invalid(_) => 422,
-            Self::RateLimited { .. } => 429,
+            Self::RateLimited { .. } | Self::BudgetUsedUp { .. } => 429,
             Self::ModelFailed(_) | Self::Internal(_) => 500,
             Self::Unavailable { .. } => 503,
             Self::InsufficientStorage(_) => 507,
@@ -171,9 +176,9 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
-                Some((*retry_after).max(1))
-            }
+            Self::RateLimited { retry_after }
+            | Self::BudgetUsedUp { retry_after, .. }
+            | Self::Unavailable { retry_after, .. } => Some((*retry_after).max(1)),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod budgets;
 pub mod datasets;
 pub mod deployments;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use crate::access::Scope;
 use crate::api_keys::RateLimit;
+use crate::budgets::Budget;
 use crate::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
 use crate::{Name, Timestamp};
 
@@ -32,6 +33,9 @@ pub struct ServingKey {
     pub hash: [u8; 32],
     pub scopes: Vec<Scope>,
     pub rate: RateLimit,
+    /// The first key of those that were rotated to this one: they share a budget.
+    pub line: ApiKeyId,
+    pub budget: Option<Budget>,
     pub expires_at: Option<Timestamp>,
 }
 

@@ -5,11 +5,12 @@ mod presented;
 use std::collections::HashMap;
 
 use domain::api_keys::{ApiKey, ApiKeyStatus, CreatedApiKey, NewApiKey, from_random, prefix};
+use domain::budgets::{Budget, Usage};
 use domain::ids::{ApiKeyId, ProjectId};
 use domain::{Actor, Error, FieldError, Name, Permission, Result, Timestamp};
 use serde_json::{Value, json};
 use store::api_keys::KeyUse;
-use store::{Conn, api_keys};
+use store::{Conn, api_key_usage, api_keys};
 
 use crate::ledger::{self, Entry};
 use crate::{Platform, access, events, secrets};
@@ -23,7 +24,14 @@ const MAX_OVERLAP: u32 = 30 * 24 * 3600;
 pub async fn list(platform: &Platform, actor: &Actor, project: &Name) -> Result<Vec<ApiKey>> {
     let mut conn = platform.store.read().await?;
     let project = access::authorise(&mut conn, actor, project, Permission::Administer).await?;
-    Ok(api_keys::list(&mut conn, project, platform.clock.now()).await?)
+    let now = platform.clock.now();
+    let mut keys = api_keys::list(&mut conn, project, now).await?;
+    let mut usage = api_key_usage::of_project(&mut conn, now, project).await?;
+    for key in &mut keys {
+        let Usage { today, this_month } = usage.remove(&key.id).unwrap_or_default();
+        (key.requests_today, key.requests_this_month) = (today, this_month);
+    }
+    Ok(keys)
 }
 
 /// The answer holds the key itself, this once.
@@ -92,7 +100,7 @@ pub async fn revoke(
     Ok(())
 }
 
-/// Makes a successor with the same name, scopes, limit and length of life. The old key lives on for `overlap_seconds`; 0
+/// Makes a successor with the same name, scopes, limits, budget and length of life. What was used of the budget stays used. The old key lives on for `overlap_seconds`; 0
 /// revokes it at once.
 ///
 /// # Errors
@@ -127,6 +135,7 @@ pub async fn rotate(
         scopes: old.scopes.clone(),
         expires_at: lifetime.map(|seconds| now.plus_seconds(seconds)),
         rate_limit: Some(old.rate_limit),
+        budget: old.budget,
     };
     let created = insert(&mut tx, project, actor, new, Some(id), now).await?;
     if overlap_seconds == 0 {
@@ -186,6 +195,23 @@ pub async fn touch_used(platform: &Platform, uses: &[(ApiKeyId, Timestamp, Strin
     Ok(())
 }
 
+/// Adds what a process has counted since it last did, and tells what all processes have: for each line of keys in `sent` and
+/// in `asked`.
+pub async fn add_usage(
+    platform: &Platform,
+    sent: &[(ApiKeyId, u64)],
+    asked: &[ApiKeyId],
+) -> Result<HashMap<ApiKeyId, Usage>> {
+    let now = platform.clock.now();
+    let mut tx = platform.store.begin().await?;
+    if !sent.is_empty() {
+        api_key_usage::add(&mut tx, now, sent).await?;
+    }
+    let usage = api_key_usage::of(&mut tx, now, asked).await?;
+    tx.commit().await?;
+    Ok(usage)
+}
+
 fn checked(new: NewApiKey, now: Timestamp) -> Result<NewApiKey> {
     let mut new = NewApiKey {
         name: new.name.trim().to_owned(),
@@ -231,6 +257,14 @@ fn checked(new: NewApiKey, now: Timestamp) -> Result<NewApiKey> {
             errors.push(wrong.got(limit.per_seconds.to_string()));
         }
     }
+    if let Some(budget) = new.budget {
+        let range = 1..=Budget::MOST_REQUESTS;
+        if !range.contains(&budget.requests) {
+            let expected = format!("{} to {} requests", range.start(), range.end());
+            let wrong = FieldError::new("/budget/requests", "out_of_range", expected);
+            errors.push(wrong.got(budget.requests.to_string()));
+        }
+    }
     if errors.is_empty() {
         Ok(new)
     } else {
@@ -255,6 +289,9 @@ async fn insert(
         scopes: new.scopes,
         status: ApiKeyStatus::Active,
         rate_limit: new.rate_limit.unwrap_or_default(),
+        budget: new.budget,
+        requests_today: 0,
+        requests_this_month: 0,
         expires_at: new.expires_at,
         last_used_at: None,
         last_used_ip: None,
@@ -276,7 +313,7 @@ async fn lock(conn: &mut Conn, project: ProjectId, id: ApiKeyId, now: Timestamp)
 fn summary(key: &ApiKey) -> Value {
     json!({
         "name": key.name, "prefix": key.prefix, "scopes": key.scopes, "expires_at": key.expires_at,
-        "rate_limit": key.rate_limit,
+        "rate_limit": key.rate_limit, "budget": key.budget,
     })
 }
 

@@ -183,16 +183,25 @@ pub async fn last_hour(
     Ok(hours.collect())
 }
 
-/// Removes what is older than its keeping time: roll-ups after 90 days, logged predictions after 30, judged samples after
-/// two days. Says how many rows went.
+/// Removes what is older than its keeping time: roll-ups after 90 days, judged samples after two days. Says how many rows
+/// went.
 pub async fn trim(platform: &Platform) -> Result<u64> {
     const DAY: i64 = 86_400;
     let now = platform.clock.now();
     let mut conn = platform.store.read().await?;
     let rollups = store::metrics::trim(&mut conn, now.plus_seconds(-90 * DAY)).await?;
-    let predictions = store::predictions::trim(&mut conn, now.plus_seconds(-30 * DAY)).await?;
     let samples = store::rollouts::trim_samples(&mut conn, now.plus_seconds(-2 * DAY)).await?;
-    Ok(rollups + predictions + samples)
+    Ok(rollups + samples)
+}
+
+/// Drops the days of the prediction log that are older than `kept_days`. Says how many.
+pub async fn drop_logged(platform: &Platform, kept_days: u16) -> Result<u64> {
+    let oldest = platform
+        .clock
+        .now()
+        .plus_seconds(i64::from(kept_days) * -86_400);
+    let mut conn = platform.store.read().await?;
+    Ok(store::predictions::drop_days(&mut conn, oldest.into_inner().date()).await?)
 }
 
 #[derive(Default)]

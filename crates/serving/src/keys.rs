@@ -2,11 +2,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::api_keys::RateLimit;
+use domain::budgets::Budget;
 use domain::ids::{ApiKeyId, ProjectId};
 use domain::serving::ServingKey;
-use domain::{Actor, Scope, Timestamp};
+use domain::{Actor, Error, Result, Scope, Timestamp};
 
 use crate::limits::{Allowance, KeyLimit};
+use crate::usage::KeyUsage;
 
 /// An API key of a snapshot.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// Shared by every snapshot, or a reload would give the key a new quota.
     limit: Arc<KeyLimit>,
+    pub budget: Option<Budget>,
+    pub(crate) usage: Arc<KeyUsage>,
     used: Arc<LastUse>,
 }
 
@@ -27,7 +31,7 @@ struct LastUse(Mutex<Option<(Timestamp, IpAddr)>>);
 
 impl Key {
     /// Takes over what the previous snapshot's key has counted.
-    pub(crate) fn new(key: &ServingKey, previous: Option<&Self>) -> Self {
+    pub(crate) fn new(key: &ServingKey, previous: Option<&Self>, usage: Arc<KeyUsage>) -> Self {
         Self {
             id: key.id,
             project: key.project,
@@ -38,6 +42,8 @@ impl Key {
                 Some(previous) if previous.limit.rate() == key.rate => Arc::clone(&previous.limit),
                 _ => Arc::new(KeyLimit::new(key.rate)),
             },
+            budget: key.budget,
+            usage,
             used: previous
                 .map(|previous| Arc::clone(&previous.used))
                 .unwrap_or_default(),
@@ -52,9 +58,33 @@ impl Key {
         self.limit.rate()
     }
 
-    /// Takes one request from the key's quota.
-    pub fn take(&self) -> Allowance {
-        self.limit.take()
+    /// Takes one request from the key's limit, and if there is one left from its budget.
+    ///
+    /// # Errors
+    /// `RateLimited` and `BudgetUsedUp`, with the seconds until another try may succeed.
+    pub fn take(&self, now: Timestamp) -> (Result<()>, Allowance) {
+        let mut allowance = self.limit.take();
+        if let Some(retry_after) = allowance.retry_after {
+            return (Err(Error::RateLimited { retry_after }), allowance);
+        }
+        let Some(budget) = self.budget else {
+            self.usage.count();
+            return (Ok(()), allowance);
+        };
+        let left = self.usage.take(budget, now);
+        allowance.budget = Some(left);
+        if left.is_refused {
+            let retry_after = left.reset_seconds;
+            allowance.retry_after = Some(retry_after);
+            return (
+                Err(Error::BudgetUsedUp {
+                    budget,
+                    retry_after,
+                }),
+                allowance,
+            );
+        }
+        (Ok(()), allowance)
     }
 
     /// Notes the use; a note that would have to wait is left out, since another one is being made.

@@ -4,15 +4,19 @@
 //! [`Snapshot`] is what is served; [`predict`] answers a request from it; [`Recorder`] counts what happened.
 
 pub mod dialects;
+pub mod gate;
 pub mod keys;
 pub mod limits;
 pub mod predict;
 pub mod recorder;
 pub mod request;
+pub mod room;
 pub mod snapshot;
 pub mod tokens;
+pub mod usage;
 pub mod versions;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,21 +25,28 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 use domain::Timestamp;
 use domain::api_keys::RateLimit;
+use domain::budgets::Budget;
 use domain::ids::ApiKeyId;
 
 pub use limits::AddressLimit;
 pub use recorder::Recorder;
+pub use room::{Loaded, Room};
 pub use snapshot::Snapshot;
 pub use tokens::Tokens;
+use usage::KeyUsage;
 
 /// A snapshot that could not be compared with the database for longer than this answers nothing: a key in it may have
 /// been revoked since.
 pub const MAX_AGE: Duration = Duration::from_mins(1);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Share of the predictions that is logged, 0 to 1.
     pub log_share: f64,
+    /// Inputs whose values are not logged.
+    pub log_redacted: Vec<String>,
+    /// For versions that no deployment serves.
+    pub room: Room,
     /// Requests of one client address, whoever it says it is.
     pub address_limit: RateLimit,
     /// Wrong keys and unknown tokens of one client address.
@@ -46,6 +57,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             log_share: 0.01,
+            log_redacted: Vec::new(),
+            room: Room::default(),
             address_limit: RateLimit {
                 requests: 1_000_000,
                 per_seconds: 10,
@@ -69,6 +82,7 @@ pub struct Serving {
     pub tokens: Tokens,
     pub addresses: AddressLimit,
     pub refusals: AddressLimit,
+    room: Room,
     /// Held while an artifact that no deployment serves is loaded.
     pub loading: tokio::sync::Mutex<()>,
 }
@@ -85,10 +99,11 @@ impl Serving {
             snapshot: ArcSwap::default(),
             started: Instant::now(),
             confirmed: AtomicU64::new(0),
-            recorder: Recorder::new(options.log_share),
+            recorder: Recorder::new(options.log_share, options.log_redacted),
             tokens: Tokens::default(),
             addresses: AddressLimit::new(options.address_limit),
             refusals: AddressLimit::new(options.refusal_limit),
+            room: options.room,
             loading: tokio::sync::Mutex::new(()),
         }
     }
@@ -122,6 +137,23 @@ impl Serving {
         confirmed > 0
             && now.saturating_duration_since(self.started)
                 <= Duration::from_millis(confirmed) + MAX_AGE
+    }
+
+    /// Lets go of versions that no deployment serves, as far as there is no room for them.
+    pub fn make_room(&self, now: Timestamp) -> Loaded {
+        room::make(self.room, &self.snapshot(), now)
+    }
+
+    /// What keys have sent, each line of them once, with the budget that they share.
+    pub fn key_usage(&self) -> Vec<(Arc<KeyUsage>, Option<Budget>)> {
+        let snapshot = self.snapshot.load();
+        let mut lines = HashMap::new();
+        for key in snapshot.keys() {
+            lines
+                .entry(key.usage.line)
+                .or_insert_with(|| (Arc::clone(&key.usage), key.budget));
+        }
+        lines.into_values().collect()
     }
 
     /// When and from where keys were last used, each once.

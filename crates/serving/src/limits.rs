@@ -10,6 +10,8 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::usage::BudgetLeft;
+
 /// The limit of one key. Unused requests come back evenly over the window, up to the whole quota.
 #[derive(Debug)]
 pub struct KeyLimit {
@@ -27,6 +29,8 @@ pub struct Allowance {
     pub remaining: u32,
     /// Seconds until the whole quota is back.
     pub reset_seconds: u64,
+    /// What is left of its budget, if it has one.
+    pub budget: Option<BudgetLeft>,
     /// Seconds to wait, at least 1, when this request is one too many.
     pub retry_after: Option<u64>,
 }
@@ -61,6 +65,7 @@ impl KeyLimit {
             rate: self.rate,
             remaining,
             reset_seconds,
+            budget: None,
             retry_after,
         }
     }

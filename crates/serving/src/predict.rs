@@ -100,12 +100,20 @@ pub fn from_deployment<D: Dialect>(
 /// Answers from a version that the caller named. It must be loaded.
 ///
 /// # Errors
-/// As [`from_deployment`].
+/// As [`from_deployment`]; `Unavailable` when it was let go since it was loaded.
 pub fn from_version<D: Dialect>(
     recorder: &Recorder,
     version: &Version,
     request: &Request<'_, D>,
 ) -> Result<Answer> {
+    version.touch(request.now);
+    if !version.is_loaded() {
+        return Err(Error::Unavailable {
+            message: "more versions are asked for than there is room for: try again".to_owned(),
+            retry_after: 1,
+            source: None,
+        });
+    }
     answer(
         recorder,
         version,
@@ -179,7 +187,8 @@ fn attempt<D: Dialect>(
     route: Route,
     request: &Request<'_, D>,
 ) -> Result<Done, Failed> {
-    let Some(predictor) = version.predictor() else {
+    let loaded = version.predictor();
+    let Some(predictor) = loaded.as_deref() else {
         return Err(Failed::Model(
             version
                 .problem()
@@ -259,7 +268,9 @@ fn log<D: Dialect>(
             route: subject.route,
             at: request.now,
             micros,
-            inputs: request.dialect.inputs(version.predictor()?, request.body)?,
+            inputs: request
+                .dialect
+                .inputs(version.predictor().as_deref()?, request.body)?,
             predictions: predictions.map(<[f64]>::to_vec),
         })
     });

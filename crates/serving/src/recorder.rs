@@ -4,6 +4,7 @@
 mod counters;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Timestamp;
@@ -11,6 +12,7 @@ use domain::ids::{DeploymentId, ModelVersionId, RolloutId};
 use domain::metrics::{LatencyHistogram, Rollup};
 use domain::predictions::{PredictionRecord, Route};
 use domain::rollouts::{Arm, ArmStats, RolloutSample, SAMPLE_SECONDS};
+use serde_json::Value;
 
 pub use counters::{Counters, Counts, Outcome, Subject};
 
@@ -38,7 +40,12 @@ pub struct Sample {
 
 impl Sample {
     /// `None` when the inputs are not JSON: never, for a request that was answered.
-    fn parse(self) -> Option<PredictionRecord> {
+    fn parse(self, redacted: &[String]) -> Option<PredictionRecord> {
+        let mut inputs: Value = serde_json::from_slice(&self.inputs).ok()?;
+        match &mut inputs {
+            Value::Array(rows) => rows.iter_mut().for_each(|row| redact(row, redacted)),
+            row => redact(row, redacted),
+        }
         Some(PredictionRecord {
             request_id: self.request_id,
             deployment: self.deployment,
@@ -46,9 +53,17 @@ impl Sample {
             route: self.route,
             at: self.at,
             latency_micros: self.micros,
-            inputs: serde_json::from_slice(&self.inputs).ok()?,
+            inputs,
             predictions: self.predictions.map(serde_json::Value::from),
         })
+    }
+}
+
+fn redact(row: &mut Value, redacted: &[String]) {
+    for input in redacted {
+        if let Some(value) = row.get_mut(input) {
+            *value = Value::Null;
+        }
     }
 }
 
@@ -71,6 +86,9 @@ impl Batch {
 pub struct Recorder {
     /// One request in so many is logged; 0 logs none.
     sample_every: u32,
+    redacted: Vec<String>,
+    /// Sampled predictions for which there was no room in the log.
+    dropped: AtomicU64,
     subjects: Mutex<HashMap<Subject, Arc<Counters>>>,
     pending: Mutex<Pending>,
     samples: Mutex<Vec<Sample>>,
@@ -145,7 +163,8 @@ impl Pending {
 
 impl Recorder {
     /// `share` of the requests is logged, 0 to 1.
-    pub fn new(share: f64) -> Self {
+    /// Of a logged one, the values of the inputs in `redacted` are left out.
+    pub fn new(share: f64, redacted: Vec<String>) -> Self {
         let sample_every = if share > 0.0 {
             (1.0 / share).round().clamp(1.0, f64::from(u32::MAX)) as u32
         } else {
@@ -153,6 +172,8 @@ impl Recorder {
         };
         Self {
             sample_every,
+            redacted,
+            dropped: AtomicU64::new(0),
             subjects: Mutex::default(),
             pending: Mutex::default(),
             samples: Mutex::default(),
@@ -183,11 +204,20 @@ impl Recorder {
         {
             return;
         }
-        if let Ok(mut samples) = self.samples.try_lock()
-            && samples.len() < MAX_SAMPLES
-        {
-            samples.extend(sample());
+        match self.samples.try_lock() {
+            Ok(mut samples) if samples.len() < MAX_SAMPLES => samples.extend(sample()),
+            _ => self.count_dropped(1),
         }
+    }
+
+    /// Notes sampled predictions that do not come into the log.
+    pub fn count_dropped(&self, predictions: u64) {
+        self.dropped.fetch_add(predictions, Ordering::Relaxed);
+    }
+
+    /// How many sampled predictions did not come into the log since this was asked last.
+    pub fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
     }
 
     /// Moves what was counted to what is to be stored, and gives it to `each`, for the process's own metrics.
@@ -234,7 +264,10 @@ impl Recorder {
                     stats,
                 })
                 .collect(),
-            predictions: predictions.into_iter().filter_map(Sample::parse).collect(),
+            predictions: predictions
+                .into_iter()
+                .filter_map(|sample| sample.parse(&self.redacted))
+                .collect(),
         }
     }
 
@@ -284,7 +317,7 @@ mod tests {
 
     #[test]
     fn every_request_is_counted_once_from_many_threads_and_over_failed_flushes() {
-        let recorder = Recorder::new(0.0);
+        let recorder = Recorder::new(0.0, Vec::new());
         let rollout = RolloutId::at(at(3));
         let counters = recorder.counters(subject(Route::Canary, Some(rollout)));
         std::thread::scope(|scope| {
@@ -334,7 +367,7 @@ mod tests {
 
     #[test]
     fn counters_that_nobody_holds_are_forgotten_once_collected() {
-        let recorder = Recorder::new(0.0);
+        let recorder = Recorder::new(0.0, Vec::new());
         recorder
             .counters(subject(Route::Stable, None))
             .record(Outcome::Answered, 5);
@@ -346,7 +379,7 @@ mod tests {
 
     #[test]
     fn the_first_of_a_minute_is_logged_and_then_one_in_so_many() {
-        let recorder = Recorder::new(0.01);
+        let recorder = Recorder::new(0.01, Vec::new());
         let counters = recorder.counters(subject(Route::Stable, None));
         let body = br#"{"inputs":{"x":1.5}}"#;
         for n in 0..201 {
@@ -371,5 +404,41 @@ mod tests {
         assert_eq!(ids, ["r0", "r100", "r200"]);
         assert_eq!(logged[0].inputs, serde_json::json!({"x": 1.5}));
         assert_eq!(logged[0].predictions, Some(serde_json::json!([2.5])));
+    }
+
+    #[test]
+    fn values_that_are_not_to_be_kept_are_not_logged_and_what_has_no_room_is_counted() {
+        let recorder = Recorder::new(1.0, vec!["name".to_owned()]);
+        let counters = recorder.counters(subject(Route::Stable, None));
+        let log = |inputs: &[u8]| {
+            recorder.sample(&counters, at(0), inputs, || {
+                Some(Sample {
+                    request_id: "r".to_owned(),
+                    deployment: None,
+                    version: counters.subject().version_id,
+                    route: Route::Stable,
+                    at: at(0),
+                    micros: 3,
+                    inputs: inputs.to_vec(),
+                    predictions: None,
+                })
+            });
+        };
+        log(br#"{"name":"Ada","x":1}"#);
+        log(br#"[{"x":1},{"name":"Bo","x":2}]"#);
+        let logged = recorder.drain().predictions;
+        let inputs: Vec<_> = logged
+            .iter()
+            .map(|record| record.inputs.to_string())
+            .collect();
+        assert_eq!(
+            inputs,
+            [r#"{"name":null,"x":1}"#, r#"[{"x":1},{"name":null,"x":2}]"#]
+        );
+        for _ in 0..MAX_SAMPLES + 7 {
+            log(b"{}");
+        }
+        assert_eq!((recorder.take_dropped(), recorder.take_dropped()), (7, 0));
+        assert_eq!(recorder.drain().predictions.len(), MAX_SAMPLES);
     }
 }

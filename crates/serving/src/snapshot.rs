@@ -3,14 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::Name;
 use domain::ids::{ApiKeyId, DeploymentId, ModelVersionId, ProjectId, RolloutId};
 use domain::predictions::Route;
 use domain::routing;
 use domain::serving::{ServingDeployment, ServingTable};
+use domain::{Name, Timestamp};
 
+use crate::gate::Gate;
 use crate::keys::Key;
 use crate::recorder::{Counters, Recorder, Subject};
+use crate::usage::KeyUsage;
 use crate::versions::Version;
 
 #[derive(Debug, Default)]
@@ -43,6 +45,8 @@ pub struct Deployment {
     pub project: ProjectId,
     pub name: Name,
     salt: u64,
+    /// Shared by every snapshot, since what was let in goes on after a reload.
+    pub gate: Arc<Gate>,
     pub stable: Arm,
     pub canary: Option<Canary>,
 }
@@ -86,8 +90,9 @@ impl Snapshot {
         &self.fingerprint
     }
 
-    /// The artifacts that a snapshot of this table needs and this one has not loaded, by their SHA-256.
-    pub fn missing(&self, table: &ServingTable) -> Vec<String> {
+    /// The artifacts that a snapshot of this table needs and this one has not loaded, by their SHA-256. What it has loaded
+    /// counts as used, so that it is there when the next one takes it over.
+    pub fn missing(&self, table: &ServingTable, now: Timestamp) -> Vec<String> {
         let used = used_versions(table);
         let versions = table
             .models
@@ -96,9 +101,10 @@ impl Snapshot {
             .filter(|version| used.contains(&version.id));
         let mut missing: Vec<String> = versions
             .filter(|version| {
-                self.versions
-                    .get(&version.id)
-                    .is_none_or(|known| known.may_load())
+                self.versions.get(&version.id).is_none_or(|known| {
+                    known.touch(now);
+                    known.may_load()
+                })
             })
             .map(|version| version.sha256.clone())
             .collect();
@@ -129,9 +135,16 @@ impl Snapshot {
             next.project_ids
                 .insert(project.name.as_str().to_owned(), project.id);
         }
+        let mut usage: HashMap<ApiKeyId, Arc<KeyUsage>> = self
+            .keys()
+            .map(|key| (key.usage.line, Arc::clone(&key.usage)))
+            .collect();
         for key in &table.keys {
             let previous = self.keys.get(&key.hash).map(Arc::as_ref);
-            let built = Arc::new(Key::new(key, previous));
+            let usage = usage
+                .entry(key.line)
+                .or_insert_with(|| Arc::new(KeyUsage::new(key.line)));
+            let built = Arc::new(Key::new(key, previous, Arc::clone(usage)));
             next.keys.insert(key.hash, Arc::clone(&built));
             next.keys_by_id.insert(key.id, built);
         }
@@ -145,12 +158,12 @@ impl Snapshot {
                     version.load(artifact.as_deref().map_err(Clone::clone));
                 }
                 Some(_) => {}
-                None if version.predictor().is_some() || version.problem().is_some() => {}
+                None if version.is_loaded() || version.problem().is_some() => {}
                 None => version.load(Err("its artifact has not been read".to_owned())),
             }
         }
         for deployment in &table.deployments {
-            next.add_deployment(deployment, recorder);
+            next.add_deployment(self, deployment, recorder);
         }
         next
     }
@@ -179,7 +192,7 @@ impl Snapshot {
         }
     }
 
-    fn add_deployment(&mut self, row: &ServingDeployment, recorder: &Recorder) {
+    fn add_deployment(&mut self, previous: &Self, row: &ServingDeployment, recorder: &Recorder) {
         let Some(stable) = self.versions.get(&row.stable) else {
             return;
         };
@@ -210,7 +223,13 @@ impl Snapshot {
                 weight: rollout.weight,
             })
         });
+        let before = previous
+            .deployment(row.project, row.name.as_str())
+            .filter(|before| before.id == row.id);
         let deployment = Deployment {
+            gate: before
+                .map(|before| Arc::clone(&before.gate))
+                .unwrap_or_default(),
             id: row.id,
             project: row.project,
             name: row.name.clone(),
@@ -300,18 +319,28 @@ impl Snapshot {
             .collect()
     }
 
-    /// Whether something that is served could not be loaded, and it is time to try again.
-    pub fn is_to_be_tried_again(&self) -> bool {
+    /// Every version, and whether a deployment serves it.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (&Arc<Version>, bool)> {
+        let served: HashSet<_> = self.arms().map(|arm| arm.version.id).collect();
+        self.versions
+            .values()
+            .map(move |version| (version, served.contains(&version.id)))
+    }
+
+    fn arms(&self) -> impl Iterator<Item = &Arm> {
         let deployments = self
             .projects
             .values()
             .flat_map(|project| project.deployments.values());
-        deployments
-            .flat_map(|deployment| {
-                std::iter::once(&deployment.stable)
-                    .chain(deployment.canary.as_ref().map(|canary| &canary.arm))
-            })
-            .any(|arm| arm.version.may_load())
+        deployments.flat_map(|deployment| {
+            std::iter::once(&deployment.stable)
+                .chain(deployment.canary.as_ref().map(|canary| &canary.arm))
+        })
+    }
+
+    /// Whether something that is served could not be loaded, and it is time to try again.
+    pub fn is_to_be_tried_again(&self) -> bool {
+        self.arms().any(|arm| arm.version.may_load())
     }
 }
 

@@ -1,23 +1,27 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use domain::Name;
+use arc_swap::{ArcSwapOption, Guard};
 use domain::datasets::ColumnType;
 use domain::ids::ModelVersionId;
 use domain::models::Signature;
 use domain::predictions::Route;
 use domain::serving::ServingVersion;
+use domain::{Name, Timestamp};
 use model::{Predictor, check_row};
 use serde_json::Value;
 
+use crate::gate::Gate;
 use crate::recorder::{Counters, Recorder, Subject};
 use crate::request::Rows;
 
 /// How long a version that could not be loaded is left alone.
 pub const LOAD_RETRY: Duration = Duration::from_secs(10);
 
-/// A version of a model, loaded once and kept for as long as the version exists.
+/// A version of a model. Loaded when a deployment serves it or somebody first asks for it; let go when neither is so for a
+/// while.
 #[derive(Debug)]
 pub struct Version {
     pub id: ModelVersionId,
@@ -25,11 +29,17 @@ pub struct Version {
     pub number: i32,
     pub sha256: String,
     project: Name,
-    predictor: OnceLock<Arc<Predictor>>,
+    predictor: ArcSwapOption<Predictor>,
+    /// Bytes of its artifact, which are about what it takes in memory; 0 while it is not loaded.
+    bytes: AtomicUsize,
+    /// When it was last asked for by its name, in Unix milliseconds.
+    used: AtomicI64,
     /// Why it can not be loaded, or why its probe prediction fails, and since when.
     problem: RwLock<Option<(String, Instant)>>,
     /// Of requests that name this version.
     counters: OnceLock<Arc<Counters>>,
+    /// Of requests that name this version.
+    pub gate: Gate,
 }
 
 impl Version {
@@ -40,16 +50,44 @@ impl Version {
             number: version.number,
             sha256: version.sha256.clone(),
             project: project.clone(),
-            predictor: OnceLock::new(),
+            predictor: ArcSwapOption::empty(),
+            bytes: AtomicUsize::new(0),
+            used: AtomicI64::new(i64::MIN),
             problem: RwLock::new(None),
             counters: OnceLock::new(),
+            gate: Gate::default(),
         }
     }
 
     /// `None` while it is not loaded.
     #[inline]
-    pub fn predictor(&self) -> Option<&Arc<Predictor>> {
-        self.predictor.get()
+    pub fn predictor(&self) -> Guard<Option<Arc<Predictor>>> {
+        self.predictor.load()
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        self.predictor().is_some()
+    }
+
+    /// Bytes of its artifact while it is loaded, else 0.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it is needed.
+    pub fn touch(&self, now: Timestamp) {
+        self.used.fetch_max(now.unix_millis(), Ordering::Relaxed);
+    }
+
+    /// When it was last needed, in Unix milliseconds.
+    pub(crate) fn used(&self) -> i64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Gives its memory back, once the requests that are under way are done with it.
+    pub(crate) fn unload(&self) {
+        self.predictor.store(None);
+        self.bytes.store(0, Ordering::Relaxed);
     }
 
     /// In one sentence; `None` for a version that was loaded and whose probe prediction succeeded.
@@ -61,7 +99,7 @@ impl Version {
     /// Whether it is not loaded, and did not fail to load a moment ago: an artifact may be large, and is not read again
     /// for every request that finds it damaged.
     pub fn may_load(&self) -> bool {
-        if self.predictor.get().is_some() {
+        if self.is_loaded() {
             return false;
         }
         let problem = self.problem.read().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +145,8 @@ impl Version {
             Err(_) => return Err("its artifact can not be read".to_owned()),
         };
         let probe = probe(&predictor);
-        self.predictor.get_or_init(|| Arc::new(predictor));
+        self.bytes.store(bytes.len(), Ordering::Relaxed);
+        self.predictor.store(Some(Arc::new(predictor)));
         probe
     }
 }

@@ -1,4 +1,5 @@
 use domain::api_keys::{ApiKey, ApiKeyStatus, RateLimit};
+use domain::budgets::Budget;
 use domain::ids::{ApiKeyId, ProjectId};
 use domain::{Scope, Timestamp};
 
@@ -20,8 +21,9 @@ pub async fn insert(
     let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
     sqlx::query!(
         "INSERT INTO api_keys (id, project_id, name, prefix, key_hash, scopes, rate_requests, rate_seconds, expires_at,
-                               rotated_from, created_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                               rotated_from, created_by, created_at, budget_requests, budget_period, budget_hard, line_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                 coalesce((SELECT line_id FROM api_keys WHERE id = $10), $1))",
         key.id.0,
         project.0,
         key.name,
@@ -34,6 +36,10 @@ pub async fn insert(
         key.rotated_from.map(|id| id.0),
         key.created_by,
         key.created_at.into_inner(),
+        key.budget
+            .map(|budget| i64::try_from(budget.requests).unwrap_or(i64::MAX)),
+        key.budget.map(|budget| budget.per.as_str()),
+        key.budget.map(|budget| budget.hard),
     )
     .execute(conn)
     .await?;
@@ -45,7 +51,7 @@ pub async fn list(conn: &mut Conn, project: ProjectId, now: Timestamp) -> Result
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id, project_id, name, prefix, scopes, rate_requests, rate_seconds, expires_at, revoked_at, rotated_from,
-                  last_used_at, last_used_ip, created_by, created_at,
+                  last_used_at, last_used_ip, created_by, created_at, budget_requests, budget_period, budget_hard,
                   EXISTS (SELECT FROM api_keys AS next WHERE next.rotated_from = api_keys.id) AS "rotated!"
            FROM api_keys WHERE project_id = $1 ORDER BY created_at DESC, id DESC"#,
         project.0,
@@ -65,7 +71,7 @@ pub async fn lock(
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id, project_id, name, prefix, scopes, rate_requests, rate_seconds, expires_at, revoked_at, rotated_from,
-                  last_used_at, last_used_ip, created_by, created_at,
+                  last_used_at, last_used_ip, created_by, created_at, budget_requests, budget_period, budget_hard,
                   EXISTS (SELECT FROM api_keys AS next WHERE next.rotated_from = api_keys.id) AS "rotated!"
            FROM api_keys WHERE project_id = $1 AND id = $2 FOR UPDATE"#,
         project.0,
@@ -84,7 +90,7 @@ pub async fn by_hash(
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id, project_id, name, prefix, scopes, rate_requests, rate_seconds, expires_at, revoked_at, rotated_from,
-                  last_used_at, last_used_ip, created_by, created_at,
+                  last_used_at, last_used_ip, created_by, created_at, budget_requests, budget_period, budget_hard,
                   EXISTS (SELECT FROM api_keys AS next WHERE next.rotated_from = api_keys.id) AS "rotated!"
            FROM api_keys WHERE key_hash = $1"#,
         key_hash,
@@ -98,7 +104,7 @@ pub async fn by_id(conn: &mut Conn, id: ApiKeyId, now: Timestamp) -> Result<Opti
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id, project_id, name, prefix, scopes, rate_requests, rate_seconds, expires_at, revoked_at, rotated_from,
-                  last_used_at, last_used_ip, created_by, created_at,
+                  last_used_at, last_used_ip, created_by, created_at, budget_requests, budget_period, budget_hard,
                   EXISTS (SELECT FROM api_keys AS next WHERE next.rotated_from = api_keys.id) AS "rotated!"
            FROM api_keys WHERE id = $1"#,
         id.0,
@@ -171,6 +177,9 @@ struct Row {
     last_used_ip: Option<String>,
     created_by: String,
     created_at: time::OffsetDateTime,
+    budget_requests: Option<i64>,
+    budget_period: Option<String>,
+    budget_hard: Option<bool>,
     rotated: bool,
 }
 
@@ -191,6 +200,7 @@ impl Row {
             .iter()
             .map(|scope| scope.parse::<Scope>())
             .collect::<Result<_, _>>();
+        let budget = budget(self.budget_requests, self.budget_period, self.budget_hard)?;
         let key = ApiKey {
             id: ApiKeyId(self.id),
             name: self.name,
@@ -201,6 +211,9 @@ impl Row {
                 requests: self.rate_requests.unsigned_abs(),
                 per_seconds: self.rate_seconds.unsigned_abs(),
             },
+            budget,
+            requests_today: 0,
+            requests_this_month: 0,
             expires_at,
             last_used_at: self.last_used_at.map(Timestamp::from),
             last_used_ip: self.last_used_ip,
@@ -214,4 +227,24 @@ impl Row {
             key,
         })
     }
+}
+
+/// A budget as its columns have it.
+pub(crate) fn budget(
+    requests: Option<i64>,
+    period: Option<String>,
+    hard: Option<bool>,
+) -> Result<Option<Budget>> {
+    let (Some(requests), Some(period), Some(hard)) = (requests, period, hard) else {
+        return Ok(None);
+    };
+    Ok(Some(Budget {
+        requests: requests
+            .try_into()
+            .map_err(|error| Error::stored("api_keys.budget_requests", error))?,
+        per: period
+            .parse()
+            .map_err(|reason: String| Error::stored("api_keys.budget_period", reason))?,
+        hard,
+    }))
 }

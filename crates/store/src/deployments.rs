@@ -4,7 +4,7 @@ use domain::ids::{DeploymentId, ModelId, ModelVersionId, ProjectId};
 use domain::{Name, Timestamp};
 use time::OffsetDateTime;
 
-use crate::{Conn, Result, text};
+use crate::{Conn, Result, predictions, text};
 
 /// A deployment as stored: its model and stable version named and numbered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +215,7 @@ pub async fn touch(conn: &mut Conn, id: DeploymentId, at: Timestamp) -> Result<(
 
 /// With its rollouts, their verdicts and samples, its metrics and its logged predictions.
 pub async fn delete(conn: &mut Conn, id: DeploymentId) -> Result<bool> {
+    predictions::forget(conn, id).await?;
     let done = sqlx::query!("DELETE FROM deployments WHERE id = $1", id.0)
         .execute(conn)
         .await?;

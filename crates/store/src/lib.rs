@@ -1,6 +1,7 @@
 //! The only SQL. One file per noun; every function takes the connection it works on, so that the caller decides what
 //! commits together. What is absent is `Ok(None)`, and no function here decides who may do what.
 
+pub mod api_key_usage;
 pub mod api_keys;
 pub mod blobs;
 pub mod datasets;

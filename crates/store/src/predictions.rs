@@ -1,6 +1,8 @@
-use domain::Timestamp;
+use std::collections::BTreeSet;
+
+use domain::ids::DeploymentId;
 use domain::predictions::PredictionRecord;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::{Conn, Result, text};
 
@@ -24,6 +26,12 @@ pub async fn add(conn: &mut Conn, records: Vec<PredictionRecord>) -> Result<()> 
         inputs.push(text::storable_json(record.inputs));
         predictions.push(record.predictions);
     }
+    let days: BTreeSet<Date> = times.iter().map(|at| at.date()).collect();
+    for day in days {
+        sqlx::query!("SELECT ensure_prediction_day($1)", day)
+            .execute(&mut *conn)
+            .await?;
+    }
     sqlx::query!(
         "INSERT INTO predictions (request_id, deployment_id, model_version_id, route, at, latency_micros, inputs, predictions)
          SELECT n.request_id, n.deployment_id, n.model_version_id, n.route, n.at, n.latency_micros, n.inputs, n.predictions
@@ -45,13 +53,21 @@ pub async fn add(conn: &mut Conn, records: Vec<PredictionRecord>) -> Result<()> 
     Ok(())
 }
 
-/// Removes what was logged before a moment. Says how many rows went.
-pub async fn trim(conn: &mut Conn, before: Timestamp) -> Result<u64> {
-    let done = sqlx::query!(
-        "DELETE FROM predictions WHERE at < $1",
-        OffsetDateTime::from(before)
+/// Drops the days before this one. Says how many.
+pub async fn drop_days(conn: &mut Conn, before: Date) -> Result<u64> {
+    let dropped = sqlx::query_scalar!(r#"SELECT drop_prediction_days($1) AS "dropped!""#, before)
+        .fetch_one(conn)
+        .await?;
+    Ok(dropped.unsigned_abs().into())
+}
+
+/// Removes what a deployment has logged.
+pub async fn forget(conn: &mut Conn, deployment: DeploymentId) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM predictions WHERE deployment_id = $1",
+        deployment.0
     )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected())
+    Ok(())
 }

@@ -64,6 +64,7 @@ impl TestPlatform {
             scopes: scopes.to_vec(),
             expires_at: None,
             rate_limit: None,
+            budget: None,
         };
         let created = api_keys::create(self, &SYSTEM, project, new)
             .await

@@ -78,6 +78,7 @@ fn new_key(create: &Create) -> NewApiKey {
             requests: create.rate_limit,
             per_seconds: 10,
         }),
+        budget: None,
     }
 }
 

@@ -4,6 +4,41 @@ pub struct PredictionConfig {
     /// Share of the predictions that is logged with inputs and answer, from 0 (none) to 1; with any share above 0, the first of each minute is too
     #[arg(long, env = "VOLARY_PREDICTION_LOG_SAMPLE", value_name = "SHARE", default_value_t = 0.01, value_parser = parse_share, help_heading = "Predictions")]
     pub prediction_log_sample: f64,
+
+    /// Memory for models that no deployment serves, in MiB: those that were asked for longest ago are let go first
+    #[arg(
+        long,
+        env = "VOLARY_MODEL_CACHE_MB",
+        value_name = "MIB",
+        default_value_t = 1024,
+        help_heading = "Predictions"
+    )]
+    pub model_cache_mb: u32,
+
+    /// Seconds after which a model that no deployment serves, and nobody asks for, is let go
+    #[arg(
+        long,
+        env = "VOLARY_MODEL_IDLE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Predictions"
+    )]
+    pub model_idle_seconds: u32,
+
+    /// Whole days that logged predictions are kept
+    #[arg(long, env = "VOLARY_PREDICTION_LOG_DAYS", value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650), help_heading = "Predictions")]
+    pub prediction_log_days: u16,
+
+    /// Inputs whose values are not logged: null stands in the log instead
+    #[arg(
+        long,
+        env = "VOLARY_PREDICTION_LOG_REDACT",
+        value_name = "INPUT",
+        value_delimiter = ',',
+        help_heading = "Predictions"
+    )]
+    pub prediction_log_redact: Vec<String>,
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::ApiError;
 
@@ -28,10 +28,10 @@ impl RequestId {
     }
 
     fn new() -> Self {
+        // `now_v7` would count under a lock that all requests share.
+        let id = Uuid::new_v7(Timestamp::now(NoContext));
         let mut buffer = Uuid::encode_buffer();
-        Self(Arc::from(
-            &*Uuid::now_v7().simple().encode_lower(&mut buffer),
-        ))
+        Self(Arc::from(&*id.simple().encode_lower(&mut buffer)))
     }
 
     /// An id known to be well formed.

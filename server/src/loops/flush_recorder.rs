@@ -32,9 +32,11 @@ async fn tick(state: &AppState) -> Result<()> {
         samples,
         predictions,
     } = recorder.drain();
+    let logged = predictions.len() as u64;
     let added = platform::metrics::add(&state.platform, &rollups, &samples, predictions).await;
     if added.is_err() {
         recorder.give_back(rollups, samples);
+        recorder.count_dropped(logged);
     }
     added
 }
@@ -57,6 +59,8 @@ pub(super) async fn run_key_uses(state: AppState) {
 /// Adds what was counted since the last time to the metrics that Prometheus reads. `GET /metrics` calls it too, so that
 /// what it shows is not a second old.
 pub fn publish(state: &AppState) {
+    metrics::counter!("volary_prediction_log_dropped_total")
+        .increment(state.serving.recorder.take_dropped());
     state
         .serving
         .recorder

@@ -73,7 +73,7 @@ async fn artifacts(
     table: &ServingTable,
 ) -> HashMap<String, Result<Vec<u8>, String>> {
     let mut artifacts = HashMap::new();
-    for sha256 in present.missing(table) {
+    for sha256 in present.missing(table, state.platform.clock.now()) {
         let artifact = state.platform.blobs.read(&sha256).await.map_err(|error| {
             tracing::warn!(
                 sha256,

@@ -25,6 +25,8 @@ async fn tick(state: &AppState) -> Result<()> {
         platform::sessions::delete_expired(platform).await,
         platform::events::trim(platform).await,
         platform::metrics::trim(platform).await,
+        platform::metrics::drop_logged(platform, state.config.predictions.prediction_log_days)
+            .await,
         platform::idempotent_requests::trim(platform).await,
     ];
     let swept = platform

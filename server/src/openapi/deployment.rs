@@ -21,7 +21,8 @@ const MAX_EXAMPLES: usize = 50;
 /// `Unavailable` while the stable version is not loaded.
 pub fn document(deployment: &Deployment, base_url: &str) -> Result<Value> {
     let version = &deployment.stable.version;
-    let Some(predictor) = version.predictor() else {
+    let loaded = version.predictor();
+    let Some(predictor) = loaded.as_deref() else {
         let problem = version.problem().unwrap_or_default();
         return Err(Error::Unavailable {
             message: format!("deployment {} is not ready: {problem}", deployment.name),

@@ -12,9 +12,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::models::InputField;
 use domain::{Error, Result};
-use http::header::CONTENT_ENCODING;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serving::dialects::Oip;
 use serving::dialects::oip::{Datatype, OUTPUT};
@@ -204,14 +203,6 @@ async fn infer_version(
 
 /// The media type says nothing here: the protocol names none, and its clients send none.
 fn oip(name: &str, headers: &HeaderMap) -> ApiResult<Oip> {
-    let encoding = headers.get(CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(ApiError::http(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "the body must not be compressed: send it without the header Content-Encoding",
-        ));
-    }
     let length = |value: &http::HeaderValue| value.to_str().ok()?.parse().ok();
     let json_length = match headers.get(JSON_LENGTH) {
         None => None,
@@ -238,9 +229,13 @@ async fn metadata(call: &Call<'_>, name: String) -> Response {
 
 async fn describe(call: &Call<'_>, caller: &Caller, name: String) -> Result<ModelMetadata> {
     let version = loaded(call, caller).await?;
-    let predictor = version
-        .predictor()
-        .ok_or_else(|| Error::internal("a loaded version has no predictor"))?;
+    let signature = {
+        let predictor = version.predictor();
+        let predictor = predictor.as_deref();
+        predictor.map(|predictor| predictor.signature().clone())
+    };
+    let signature =
+        signature.ok_or_else(|| Error::internal("a loaded version has no predictor"))?;
     let numbers = call
         .state
         .serving
@@ -250,7 +245,7 @@ async fn describe(call: &Call<'_>, caller: &Caller, name: String) -> Result<Mode
         name,
         versions: numbers.iter().map(ToString::to_string).collect(),
         platform: "volary",
-        inputs: predictor.signature().inputs.iter().map(tensor).collect(),
+        inputs: signature.inputs.iter().map(tensor).collect(),
         outputs: vec![TensorMetadata {
             name: OUTPUT.to_owned(),
             datatype: Datatype::Fp64.as_str(),

@@ -165,6 +165,7 @@ async fn keys_limits_and_headers_are_those_of_predict() {
             requests: 2,
             per_seconds: 3600,
         }),
+        budget: None,
     };
     let small = platform::api_keys::create(&served.app.platform, &SYSTEM, &served.project, small)
         .await

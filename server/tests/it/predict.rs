@@ -2,11 +2,13 @@
 
 mod canary;
 mod keys;
+mod packed;
 mod trouble;
 
 use serde_json::json;
+use testkit::until;
 
-use crate::harness::{json as body, name, problem};
+use crate::harness::{App, json as body, name, problem};
 use crate::served::{SYSTEM, Served, header, status};
 
 #[tokio::test]
@@ -167,4 +169,41 @@ async fn wrong_inputs_are_named() {
         let refused = problem(served.raw(text.to_owned()).send().await.unwrap(), 422).await;
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_version_that_was_let_go_is_loaded_again_when_it_is_asked_for() {
+    let platform = testkit::TestPlatform::with_clock(platform::Clock::System).await;
+    let options = ["--model-idle-seconds", "1", "--model-cache-mb", "0"];
+    let served = Served::on(App::start_with(platform, &options).await).await;
+    for version in ["1", "2", "1", "2"] {
+        let path = format!("/predict/price/{version}");
+        let answer = served.to(&path, json!({"rooms": 3})).send().await.unwrap();
+        let expected: f64 = 3.0 + 10.0 * version.parse::<f64>().unwrap();
+        assert_eq!(body(answer, 200).await["predictions"], json!([expected]));
+    }
+    let snapshot = served.app.state.serving.snapshot_owned();
+    let project = snapshot.project(served.project.as_str()).unwrap();
+    let version = snapshot.version(project, "price", "2").unwrap();
+    until("the version is let go", async || {
+        (!version.is_loaded()).then_some(())
+    })
+    .await;
+    assert!(
+        snapshot.version(project, "price", "1").unwrap().is_loaded(),
+        "a deployment serves it"
+    );
+    let metrics = served
+        .app
+        .get("/metrics")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        metrics.contains("volary_models_unloaded_total"),
+        "{metrics}"
+    );
 }

@@ -1,4 +1,5 @@
 use domain::api_keys::{ApiKey, ApiKeyStatus};
+use domain::budgets::BudgetPeriod;
 use leptos::prelude::*;
 
 use super::KeyActions;
@@ -27,6 +28,14 @@ pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> 
         count(key.rate_limit.requests.into()),
         key.rate_limit.per_seconds
     );
+    let spent = key.budget.map(|budget| {
+        let (used, since) = match budget.per {
+            BudgetPeriod::Day => (key.requests_today, "today"),
+            BudgetPeriod::Month => (key.requests_this_month, "this month"),
+        };
+        let spent = format!("{} of {} {since}", count(used), count(budget.requests));
+        view! { <span class="hint">{spent}</span> }
+    });
     let ip = key
         .last_used_ip
         .clone()
@@ -40,7 +49,7 @@ pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> 
             <th scope="row"><span class="two-lines">{key.name}<code class="hint">{key.prefix}</code></span></th>
             <td><Status state=key.status/></td>
             <td><span class="chips">{scopes}</span></td>
-            <td class="num">{limit}</td>
+            <td class="num"><span class="two-lines">{limit}{spent}</span></td>
             <td><span class="two-lines"><MaybeTime at=key.last_used_at/>{ip}</span></td>
             <td><MaybeTime at=key.expires_at/></td>
             <td><span class="two-lines"><Time at=key.created_at/><span class="hint">"by " {created_by}</span></span></td>

@@ -1,4 +1,5 @@
 use domain::api_keys::{ApiKeyStatus, NewApiKey, RateLimit};
+use domain::budgets::{Budget, BudgetPeriod, Usage};
 use domain::{Actor, Error, Scope};
 use platform::events::SERVING_CHANNEL;
 use platform::{api_keys, ledger};
@@ -11,6 +12,7 @@ fn new(name: &str, scopes: &[Scope]) -> NewApiKey {
         scopes: scopes.to_vec(),
         expires_at: None,
         rate_limit: None,
+        budget: None,
     }
 }
 
@@ -190,6 +192,74 @@ async fn rotation_overlaps_as_long_as_told() {
 }
 
 #[tokio::test]
+async fn a_line_of_keys_shares_what_it_has_sent_for_a_day_and_a_month() {
+    let kit = TestPlatform::new().await;
+    let (admin, project) = (kit.admin().await, kit.project());
+    let budget = Some(Budget {
+        requests: 1000,
+        per: BudgetPeriod::Month,
+        hard: false,
+    });
+    let first = NewApiKey {
+        budget,
+        ..new("app", &[Scope::Predict(None)])
+    };
+    let first = api_keys::create(&kit, &admin, &project, first)
+        .await
+        .unwrap()
+        .api_key;
+    assert_eq!((first.budget, first.requests_today), (budget, 0));
+    let other = api_keys::create(&kit, &admin, &project, new("other", &[Scope::Read]))
+        .await
+        .unwrap()
+        .api_key;
+    let add = async |sent: &[_]| {
+        api_keys::add_usage(&kit, sent, &[first.id, other.id])
+            .await
+            .unwrap()
+    };
+    add(&[(first.id, 30), (other.id, 1)]).await;
+    // To the middle of the next month, and on to its next day.
+    let next_month = BudgetPeriod::Month
+        .end(kit.clock.now())
+        .plus_seconds(14 * 86_400);
+    kit.clock
+        .advance(next_month.seconds_since(kit.clock.now()) as i64);
+    add(&[(first.id, 5)]).await;
+    kit.clock.advance(86_400);
+    let all = add(&[(first.id, 2)]).await;
+    let expected = Usage {
+        today: 2,
+        this_month: 7,
+    };
+    assert_eq!(
+        (all.get(&first.id), all.get(&other.id)),
+        (Some(&expected), None)
+    );
+    let second = api_keys::rotate(&kit, &admin, &project, first.id, 3600)
+        .await
+        .unwrap()
+        .api_key;
+    assert_eq!(second.budget, budget);
+    let third = api_keys::rotate(&kit, &admin, &project, second.id, 0)
+        .await
+        .unwrap()
+        .api_key;
+    let listed = api_keys::list(&kit, &admin, &project).await.unwrap();
+    let usage = |id| {
+        let key = listed.iter().find(|key| key.id == id).unwrap();
+        Usage {
+            today: key.requests_today,
+            this_month: key.requests_this_month,
+        }
+    };
+    for id in [first.id, second.id, third.id] {
+        assert_eq!(usage(id), expected);
+    }
+    assert_eq!(usage(other.id), Usage::default());
+}
+
+#[tokio::test]
 async fn wrong_fields_are_all_told() {
     let kit = TestPlatform::new().await;
     let (admin, project) = (kit.admin().await, kit.project());
@@ -200,6 +270,11 @@ async fn wrong_fields_are_all_told() {
         rate_limit: Some(RateLimit {
             requests: 0,
             per_seconds: 0,
+        }),
+        budget: Some(Budget {
+            requests: 0,
+            per: BudgetPeriod::Month,
+            hard: true,
         }),
     };
     let Error::Invalid(fields) = api_keys::create(&kit, &admin, &project, wrong)
@@ -216,7 +291,8 @@ async fn wrong_fields_are_all_told() {
             "/scopes",
             "/expires_at",
             "/rate_limit/requests",
-            "/rate_limit/per_seconds"
+            "/rate_limit/per_seconds",
+            "/budget/requests"
         ]
     );
     assert_eq!(api_keys::list(&kit, &admin, &project).await.unwrap(), []);

@@ -182,8 +182,43 @@ async fn what_came_too_late_for_a_deployment_stops_nothing() {
         .unwrap();
     assert_eq!(found.versions[0].requests, 1);
     platform.clock.advance(100 * 86_400);
-    // One roll-up, and two of the three records.
-    assert_eq!(metrics::trim(&platform).await.unwrap(), 3);
+    assert_eq!(metrics::trim(&platform).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn logged_predictions_are_kept_for_so_many_days() {
+    let (platform, admin, project, deployment, id) = busy().await;
+    let version = deployments::serving_table(&platform).await.unwrap().models[0].versions[0].id;
+    let log = async || {
+        let record = PredictionRecord {
+            request_id: "r1".to_owned(),
+            deployment: Some(id),
+            model_version: version,
+            route: Route::Stable,
+            at: platform.clock.now(),
+            latency_micros: 7,
+            inputs: json!({"x": 1}),
+            predictions: None,
+        };
+        let both =
+            async || metrics::add(&platform, &[], &[], vec![record.clone(), record.clone()]).await;
+        // As several processes do at midnight.
+        let (one, other) = tokio::join!(both(), both());
+        one.unwrap();
+        other.unwrap();
+    };
+    for _ in 0..4 {
+        log().await;
+        platform.clock.advance(86_400);
+    }
+    let dropped = async |days| metrics::drop_logged(&platform, days).await.unwrap();
+    assert_eq!((dropped(4).await, dropped(3).await), (0, 1));
+    log().await;
+    assert_eq!((dropped(3).await, dropped(1).await), (0, 2));
+    deployments::delete(&platform, &admin, &project, &deployment)
+        .await
+        .unwrap();
+    assert_eq!(dropped(1).await, 0);
 }
 
 #[tokio::test]

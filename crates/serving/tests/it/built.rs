@@ -124,6 +124,8 @@ impl Built {
                     requests: 3,
                     per_seconds: 60,
                 },
+                line: ApiKeyId::at(at(5)),
+                budget: None,
                 expires_at: Some(at(1000)),
             }],
             models: vec![ServingModel {
@@ -149,7 +151,7 @@ impl Built {
         Self {
             table,
             artifacts: HashMap::from([(a, Ok(stable)), (b, Ok(canary))]),
-            recorder: Recorder::new(0.0),
+            recorder: Recorder::new(0.0, Vec::new()),
             project,
         }
     }

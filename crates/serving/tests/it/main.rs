@@ -9,4 +9,5 @@ mod deployment;
 mod invocations;
 mod oip;
 mod request;
+mod room;
 mod snapshot;

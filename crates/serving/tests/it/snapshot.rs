@@ -9,9 +9,9 @@ use crate::built::{Built, artifact, at};
 fn what_is_loaded_stays_loaded_over_a_reload() {
     let built = Built::new(artifact(10.0), artifact(20.0));
     let empty = Snapshot::default();
-    assert_eq!(empty.missing(&built.table), ["a".repeat(64)]);
+    assert_eq!(empty.missing(&built.table, at(0)), ["a".repeat(64)]);
     let first = built.snapshot();
-    assert!(first.missing(&built.table).is_empty());
+    assert!(first.missing(&built.table, at(0)).is_empty());
     let second = first.next(built.table.clone(), &HashMap::new(), &built.recorder);
     assert!(
         second
@@ -29,7 +29,7 @@ fn what_is_loaded_stays_loaded_over_a_reload() {
 fn a_key_keeps_its_quota_over_a_reload_unless_its_limit_changes() {
     let mut built = Built::new(artifact(10.0), artifact(20.0));
     let first = built.snapshot();
-    let take = |snapshot: &Snapshot| snapshot.key(&[7; 32]).unwrap().take();
+    let take = |snapshot: &Snapshot| snapshot.key(&[7; 32]).unwrap().take(at(0)).1;
     assert_eq!([take(&first).remaining, take(&first).remaining], [2, 1]);
     let second = first.next(built.table.clone(), &HashMap::new(), &built.recorder);
     assert_eq!(take(&second).remaining, 0);

@@ -11,6 +11,7 @@ use domain::serving::{
 };
 use time::OffsetDateTime;
 
+use crate::api_keys::budget;
 use crate::{Conn, Error, Result, text};
 
 /// Changes whenever something that is served does.
@@ -48,7 +49,9 @@ async fn projects(conn: &mut Conn) -> Result<Vec<ServingProject>> {
 
 async fn keys(conn: &mut Conn, now: Timestamp) -> Result<Vec<ServingKey>> {
     let rows = sqlx::query!(
-        "SELECT id, project_id, name, key_hash, scopes, rate_requests, rate_seconds, expires_at FROM api_keys
+        "SELECT id, project_id, name, key_hash, scopes, rate_requests, rate_seconds, expires_at, line_id, budget_requests,
+                budget_period, budget_hard
+         FROM api_keys
          WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)",
         OffsetDateTime::from(now),
     )
@@ -80,6 +83,8 @@ async fn keys(conn: &mut Conn, now: Timestamp) -> Result<Vec<ServingKey>> {
                         .try_into()
                         .map_err(|error| Error::stored("api_keys.rate_seconds", error))?,
                 },
+                line: ApiKeyId(row.line_id),
+                budget: budget(row.budget_requests, row.budget_period, row.budget_hard)?,
                 expires_at: row.expires_at.map(Into::into),
             })
         })

@@ -10,6 +10,7 @@ use http::header::HeaderName;
 use http::request::Parts;
 use hyper::body::Body as HttpBody;
 use serving::dialects::{Dialect, Native};
+use serving::gate::{Full, Gate};
 use serving::limits::Allowance;
 use serving::predict::{self, Answer, Forced};
 use serving::snapshot::Deployment;
@@ -127,12 +128,8 @@ pub(in crate::routes) fn admit(call: &Call<'_>) -> (Result<Caller>, Option<Allow
     match Caller::of(call) {
         Err(error) => (Err(error), None),
         Ok(caller) => {
-            let allowance = caller.key.take();
-            let admitted = match allowance.retry_after {
-                Some(retry_after) => Err(Error::RateLimited { retry_after }),
-                None => Ok(caller),
-            };
-            (admitted, Some(allowance))
+            let (admitted, allowance) = caller.key.take(call.now);
+            (admitted.map(|()| caller), Some(allowance))
         }
     }
 }
@@ -188,10 +185,15 @@ where
         arrived: call.arrived,
     };
     let (answer, served) = if work.body.len() > LARGE {
+        let turn = found.gate().enter().await.map_err(overloaded)?;
         let state = state.clone();
-        tokio::task::spawn_blocking(move || work.run(&state, &found))
-            .await
-            .map_err(Error::internal)??
+        let work = tokio::task::spawn_blocking(move || {
+            let done = work.run(&state, &found);
+            // Not before the work ends, even when its client has gone away.
+            drop(turn);
+            done
+        });
+        work.await.map_err(Error::internal)??
     } else {
         work.run(state, &found)?
     };
@@ -202,10 +204,29 @@ where
     })
 }
 
+fn overloaded(Full: Full) -> Error {
+    let message =
+        "too many large requests are under way for this name: send fewer at once, or smaller ones";
+    Error::Unavailable {
+        message: message.to_owned(),
+        retry_after: 1,
+        source: None,
+    }
+}
+
 /// What the target was in the snapshot.
 pub(in crate::routes) enum Found {
     Deployment(Arc<Deployment>),
     Version(Arc<Version>),
+}
+
+impl Found {
+    fn gate(&self) -> &Gate {
+        match self {
+            Self::Deployment(deployment) => &deployment.gate,
+            Self::Version(version) => &version.gate,
+        }
+    }
 }
 
 /// # Errors
@@ -357,20 +378,24 @@ impl<D: Dialect> Work<D> {
 
 /// Loads a version that no deployment serves, when it is first asked for.
 pub(in crate::routes) async fn load(state: &AppState, version: &Arc<Version>) -> Result<()> {
-    if version.predictor().is_some() {
+    version.touch(state.platform.clock.now());
+    if version.is_loaded() {
         return Ok(());
     }
     // One at a time: an artifact may be large, and many may ask for it at once.
     let _turn = state.serving.loading.lock().await;
     if version.may_load() {
+        let begun = Instant::now();
         let artifact = state.platform.blobs.read(&version.sha256).await;
         let version = Arc::clone(version);
         let loaded = tokio::task::spawn_blocking(move || {
             version.load(artifact.as_deref().map_err(ToString::to_string));
         });
         loaded.await.map_err(Error::internal)?;
+        metrics::histogram!("volary_model_load_seconds").record(begun.elapsed().as_secs_f64());
+        crate::loops::make_room(state);
     }
-    match version.problem().filter(|_| version.predictor().is_none()) {
+    match version.problem().filter(|_| !version.is_loaded()) {
         None => Ok(()),
         Some(problem) => {
             let message = format!(

@@ -10,6 +10,7 @@ use hyper::body::Body;
 
 use crate::error::{ApiError, ApiResult};
 use crate::middleware::body_limit::declared;
+use crate::middleware::content_encoding::ContentEncoding;
 use crate::router::LARGEST_BODY;
 
 /// Longest time for a body to arrive.
@@ -35,7 +36,19 @@ pub(super) fn check_json(headers: &HeaderMap) -> ApiResult<()> {
     ))
 }
 
-pub(super) async fn read<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
+/// Reads a body whole, and unpacks it when it was packed.
+pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> ApiResult<Bytes>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    match ContentEncoding::of(headers)? {
+        None => sent(headers, body).await,
+        Some(encoding) => encoding.unpack(sent(headers, body).await?).await,
+    }
+}
+
+/// The body as it was sent.
+async fn sent<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
 where
     B: Body<Data = Bytes> + Unpin,
 {

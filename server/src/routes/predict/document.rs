@@ -36,9 +36,7 @@ async fn document(
     let (parts, _) = request.into_parts();
     let call = Call::routed(&state, &parts, Target::Deployment(&path.deployment));
     let caller = Caller::of(&call)?;
-    if let Some(retry_after) = caller.key.take().retry_after {
-        return Err(Error::RateLimited { retry_after }.into());
-    }
+    caller.key.take(call.now).0?;
     let Found::Deployment(deployment) = find(&state, call.target, &caller)? else {
         return Err(Error::not_found("deployment").into());
     };

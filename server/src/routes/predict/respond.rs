@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
+use domain::budgets::BudgetPeriod;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::Full;
@@ -86,18 +87,27 @@ pub(in crate::routes) fn rate_headers(headers: &mut HeaderMap, allowance: &Allow
         text
     };
     let rate = allowance.rate;
-    let left = item(
+    let mut left = item(
         "\"key\";r=",
         allowance.remaining.into(),
         ";t=",
         allowance.reset_seconds,
     );
-    let policy = item(
+    let mut policy = item(
         "\"key\";q=",
         rate.requests.into(),
         ";w=",
         rate.per_seconds.into(),
     );
+    if let Some(part) = allowance.budget {
+        let (of_left, of_policy) = match part.budget.per {
+            BudgetPeriod::Day => (", \"day\";r=", ", \"day\";q="),
+            BudgetPeriod::Month => (", \"month\";r=", ", \"month\";q="),
+        };
+        left.extend(item(of_left, part.remaining, ";t=", part.reset_seconds));
+        policy.extend_from_slice(of_policy.as_bytes());
+        number(&mut policy, part.budget.requests);
+    }
     insert(headers, RATE_LIMIT, left);
     insert(headers, RATE_LIMIT_POLICY, policy);
     if let Some(seconds) = allowance.retry_after {

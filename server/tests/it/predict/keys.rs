@@ -1,5 +1,6 @@
 use domain::Scope;
-use domain::api_keys::{NewApiKey, RateLimit};
+use domain::api_keys::{CreatedApiKey, NewApiKey, RateLimit};
+use domain::budgets::{Budget, BudgetPeriod};
 use platform::api_keys;
 use serde_json::json;
 use testkit::until;
@@ -160,6 +161,7 @@ async fn a_key_has_its_quota_and_is_told_of_it() {
         scopes: vec![Scope::Predict(None)],
         expires_at: None,
         rate_limit,
+        budget: None,
     };
     let key = api_keys::create(&served.app.platform, &SYSTEM, &served.project, new)
         .await
@@ -190,6 +192,149 @@ async fn a_key_has_its_quota_and_is_told_of_it() {
     assert_eq!(
         header(&served.raw("{").send().await.unwrap(), "ratelimit-policy"),
         "\"key\";q=10000;w=10"
+    );
+}
+
+async fn budgeted(served: &Served, requests: u64, hard: bool) -> CreatedApiKey {
+    let new = NewApiKey {
+        name: "budgeted".to_owned(),
+        scopes: vec![Scope::Predict(None)],
+        expires_at: None,
+        rate_limit: None,
+        budget: Some(Budget {
+            requests,
+            per: BudgetPeriod::Day,
+            hard,
+        }),
+    };
+    api_keys::create(&served.app.platform, &SYSTEM, &served.project, new)
+        .await
+        .unwrap()
+}
+
+fn ask_with(served: &Served, key: &str) -> reqwest::RequestBuilder {
+    served
+        .app
+        .post("/predict/price")
+        .bearer_auth(key)
+        .json(&json!({"inputs": {"rooms": 3}}))
+}
+
+#[tokio::test]
+async fn a_budget_ends_and_says_when_it_begins_anew() {
+    let served = Served::start().await;
+    let first = budgeted(&served, 20, true).await;
+    let clients = (0..20).map(|_| async {
+        let ask = || ask_with(&served, &first.key);
+        (status(ask()).await, status(ask()).await)
+    });
+    let answers: Vec<u16> = futures::future::join_all(clients)
+        .await
+        .into_iter()
+        .flat_map(|(a, b)| [a, b])
+        .collect();
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 20);
+    assert_eq!(answers.iter().filter(|status| **status == 429).count(), 20);
+    let answer = ask_with(&served, &first.key).send().await.unwrap();
+    let left = header(&answer, "ratelimit").to_owned();
+    let wait: u64 = header(&answer, "retry-after").parse().unwrap();
+    assert!((1..=86_400).contains(&wait), "{wait}");
+    assert!(left.ends_with(&format!(", \"day\";r=0;t={wait}")), "{left}");
+    assert_eq!(
+        header(&answer, "ratelimit-policy"),
+        "\"key\";q=10000;w=10, \"day\";q=20"
+    );
+    let refused = problem(answer, 429).await;
+    assert_eq!(refused["error_code"], "budget_used_up");
+    let told = until("what was sent", async || {
+        let keys = api_keys::list(&served.app.platform, &SYSTEM, &served.project)
+            .await
+            .unwrap();
+        let key = keys.into_iter().find(|key| key.id == first.api_key.id);
+        key.filter(|key| key.requests_today > 0)
+    })
+    .await;
+    assert_eq!((told.requests_today, told.requests_this_month), (20, 20));
+    // Nobody gets a new budget by a new key of the same line, or by starting the server anew.
+    let second = api_keys::rotate(
+        &served.app.platform,
+        &SYSTEM,
+        &served.project,
+        first.api_key.id,
+        3600,
+    )
+    .await
+    .unwrap();
+    assert_eq!(status(ask_with(&served, &second.key)).await, 429);
+}
+
+#[tokio::test]
+async fn a_soft_budget_refuses_nothing_and_counts_on() {
+    let served = Served::start().await;
+    let key = budgeted(&served, 2, false).await;
+    for left in ["1", "0", "0", "0"] {
+        let answer = ask_with(&served, &key.key).send().await.unwrap();
+        let told = header(&answer, "ratelimit").to_owned();
+        assert!(told.contains(&format!("\"day\";r={left};")), "{told}");
+        body(answer, 200).await;
+    }
+}
+
+/// What other processes count is in the database.
+#[tokio::test]
+async fn a_budget_holds_over_all_processes() {
+    let served = Served::start().await;
+    let key = budgeted(&served, 1000, true).await;
+    let platform = &served.app.platform;
+    api_keys::add_usage(platform, &[(key.api_key.id, 1000)], &[])
+        .await
+        .unwrap();
+    until("the budget's end", async || {
+        (status(ask_with(&served, &key.key)).await == 429).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_budget_that_can_not_be_is_refused_by_its_field() {
+    let served = Served::start().await;
+    let admin = served.app.key(&[Scope::Admin]).await;
+    let create = |budget: serde_json::Value| {
+        let new = json!({"name": "x", "scopes": ["predict:*"], "budget": budget});
+        let path = format!("/api/v1/projects/{}/api-keys", served.project);
+        served.app.post(&path).bearer_auth(&admin).json(&new).send()
+    };
+    for (budget, pointer) in [
+        (json!({"requests": 0, "per": "day"}), "/budget/requests"),
+        (
+            json!({"requests": 2_000_000_000_000_u64, "per": "day"}),
+            "/budget/requests",
+        ),
+        (json!({"requests": -1, "per": "day"}), "/budget/requests"),
+        (json!({"requests": 5, "per": "week"}), "/budget/per"),
+        (json!({"requests": 5}), "/budget/per"),
+        (
+            json!({"requests": 5, "per": "day", "cost": 1}),
+            "/budget/cost",
+        ),
+    ] {
+        let refused = problem(create(budget).await.unwrap(), 422).await;
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
+    }
+    let made = body(
+        create(json!({"requests": 5, "per": "month"}))
+            .await
+            .unwrap(),
+        201,
+    )
+    .await;
+    assert_eq!(
+        made["budget"],
+        json!({"requests": 5, "per": "month", "hard": true})
+    );
+    assert_eq!(
+        (&made["requests_today"], &made["requests_this_month"]),
+        (&json!(0), &json!(0))
     );
 }
 

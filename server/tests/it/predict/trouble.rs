@@ -79,3 +79,25 @@ async fn a_model_that_fails_without_a_stand_in_is_told() {
     .await;
     assert_eq!(failed["error_code"], "model_failed");
 }
+
+#[tokio::test]
+async fn a_crowd_of_large_requests_is_refused_while_small_ones_go_on() {
+    let served = Served::start().await;
+    let snapshot = served.app.state.serving.snapshot_owned();
+    let project = snapshot.project(served.project.as_str()).unwrap();
+    let gate = &snapshot.deployment(project, "price").unwrap().gate;
+    let mut turns = Vec::new();
+    while let Ok(turn) = gate.enter().await {
+        turns.push(turn);
+    }
+    let large = || served.row(json!(vec![json!({"rooms": 3}); 9000]));
+    let refused = large().send().await.unwrap();
+    assert_eq!(header(&refused, "retry-after"), "1");
+    problem(refused, 503).await;
+    assert_eq!(status(served.ask()).await, 200);
+    // Another name has turns of its own.
+    let pinned = served.to("/predict/price/1", json!(vec![json!({"rooms": 3}); 9000]));
+    assert_eq!(status(pinned).await, 200);
+    drop(turns);
+    assert_eq!(status(large()).await, 200);
+}
