@@ -123,6 +123,15 @@ impl Error {
         Self::Internal(source.into())
     }
 
+    /// Something that is not there now, and may be after `retry_after` seconds.
+    pub fn not_yet(message: impl Into<String>, retry_after: u64) -> Self {
+        Self::Unavailable {
+            message: message.into(),
+            retry_after,
+            source: None,
+        }
+    }
+
     pub fn unavailable(
         message: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,

@@ -106,13 +106,8 @@ pub fn from_version<D: Dialect>(
     version: &Version,
     request: &Request<'_, D>,
 ) -> Result<Answer> {
-    version.touch(request.now);
     if !version.is_loaded() {
-        return Err(Error::Unavailable {
-            message: "more versions are asked for than there is room for: try again".to_owned(),
-            retry_after: 1,
-            source: None,
-        });
+        return Err(versions::let_go());
     }
     answer(
         recorder,
@@ -128,11 +123,10 @@ pub fn from_version<D: Dialect>(
 pub fn check_ready(deployment: &Deployment) -> Result<()> {
     match deployment.stable.version.problem() {
         None => Ok(()),
-        Some(problem) => Err(Error::Unavailable {
-            message: format!("deployment {} is not ready: {problem}", deployment.name),
-            retry_after: NOT_READY_RETRY,
-            source: None,
-        }),
+        Some(problem) => {
+            let message = format!("deployment {} is not ready: {problem}", deployment.name);
+            Err(Error::not_yet(message, NOT_READY_RETRY))
+        }
     }
 }
 

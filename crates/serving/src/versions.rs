@@ -9,7 +9,7 @@ use domain::ids::ModelVersionId;
 use domain::models::Signature;
 use domain::predictions::Route;
 use domain::serving::ServingVersion;
-use domain::{Name, Timestamp};
+use domain::{Error, Name, Timestamp};
 use model::{Predictor, check_row};
 use serde_json::Value;
 
@@ -96,6 +96,15 @@ impl Version {
         problem.as_ref().map(|(problem, _)| problem.clone())
     }
 
+    /// For who asks for it while there is a problem.
+    pub fn not_ready(&self, problem: &str) -> Error {
+        let message = format!(
+            "version {} of model {} is not ready: {problem}",
+            self.number, self.model
+        );
+        Error::not_yet(message, LOAD_RETRY.as_secs())
+    }
+
     /// Whether it is not loaded, and did not fail to load a moment ago: an artifact may be large, and is not read again
     /// for every request that finds it damaged.
     pub fn may_load(&self) -> bool {
@@ -151,11 +160,19 @@ impl Version {
     }
 }
 
+/// For who asked for a version that was loaded, and let go before it could answer.
+pub fn let_go() -> Error {
+    Error::not_yet(
+        "more versions are asked for than there is room for: try again",
+        1,
+    )
+}
+
 /// Predicts the row that the signature shows as an example.
 fn probe(predictor: &Predictor) -> Result<(), String> {
     let row = sample(predictor.signature());
     let values = check_row(predictor, None, &row).map_err(|errors| {
-        let error = domain::Error::Invalid(errors);
+        let error = Error::Invalid(errors);
         format!("its probe prediction is refused: {error}")
     })?;
     predict_row(predictor, &values)

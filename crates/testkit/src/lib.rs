@@ -8,6 +8,7 @@
 
 mod database;
 mod models;
+pub mod packed;
 mod people;
 mod wait;
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+use crate::middleware::body_limit::too_large;
 
 /// A JSON body in either direction. A body that does not fit its type is refused naming the field.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +39,7 @@ pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
         .await
         .map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                return Error::TooLarge {
-                    message: format!(
-                        "the body is over the limit of {} bytes",
-                        crate::router::LARGEST_BODY
-                    ),
-                }
-                .into();
+                return too_large().into();
             }
             ApiError::bad_request("the body broke off")
         })

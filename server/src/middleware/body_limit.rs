@@ -14,11 +14,17 @@ use crate::router::LARGEST_BODY;
 
 pub async fn limit(request: Request, next: Next) -> Response {
     if declared(request.headers()).is_some_and(|length| length > LARGEST_BODY as u64) {
-        let message = format!("the body is over the limit of {LARGEST_BODY} bytes");
-        return ApiError::from(Error::TooLarge { message }).into_response();
+        return ApiError::from(too_large()).into_response();
     }
     next.run(request.map(|body| Body::new(Limited::new(body, LARGEST_BODY))))
         .await
+}
+
+/// Of a body that is read whole.
+pub fn too_large() -> Error {
+    Error::TooLarge {
+        message: format!("the body is over the limit of {LARGEST_BODY} bytes"),
+    }
 }
 
 /// The length that the request tells of its body, if it does.

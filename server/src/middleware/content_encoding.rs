@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -14,6 +14,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{ApiError, ApiResult};
+use crate::extract::json;
 use crate::router::LARGEST_BODY;
 
 /// What a client may pack with, for the header `Accept-Encoding` of a refusal.
@@ -122,11 +123,7 @@ async fn unpacked(request: Request) -> ApiResult<Request> {
         return Ok(request);
     };
     let (mut parts, body) = request.into_parts();
-    let packed = to_bytes(body, LARGEST_BODY)
-        .await
-        .map_err(|_| Error::TooLarge {
-            message: format!("the body is over the limit of {LARGEST_BODY} bytes, or broke off"),
-        })?;
+    let packed = json::body(Request::new(body), &()).await?;
     let body = encoding.unpack(packed).await?;
     parts.headers.remove(CONTENT_ENCODING);
     parts.headers.remove(CONTENT_LENGTH);
@@ -135,32 +132,11 @@ async fn unpacked(request: Request) -> ApiResult<Request> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::Compression;
-    use flate2::write::{GzEncoder, ZlibEncoder};
     use http::HeaderValue;
     use proptest::prelude::*;
+    use testkit::packed::{Pack, deflate, gzip, zstd};
 
     use super::*;
-
-    fn gzip(plain: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(plain).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn deflate(plain: &[u8]) -> Vec<u8> {
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(plain).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(plain: &[u8]) -> Vec<u8> {
-        zstd::encode_all(plain, 3).unwrap()
-    }
-
-    type Pack = fn(&[u8]) -> Vec<u8>;
 
     const ENCODINGS: [(ContentEncoding, Pack); 3] = [
         (ContentEncoding::Gzip, gzip),

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use store::idempotent_requests::Answer;
 
 use crate::error::{ApiError, ApiResult};
-use crate::extract::Caller;
+use crate::extract::{Caller, json};
 use crate::router::LARGEST_BODY;
 use crate::state::AppState;
 
@@ -81,11 +81,7 @@ async fn claim(state: &AppState, request: Request, bodies: Bodies) -> ApiResult<
     let body = match bodies {
         Bodies::Streamed => body,
         Bodies::Whole => {
-            let bytes = to_bytes(body, LARGEST_BODY)
-                .await
-                .map_err(|_| Error::TooLarge {
-                    message: format!("the body is over the limit of {LARGEST_BODY} bytes"),
-                })?;
+            let bytes = json::body(Request::new(body), &()).await?;
             hash.update(&bytes);
             Body::from(bytes)
         }

@@ -24,11 +24,8 @@ pub fn document(deployment: &Deployment, base_url: &str) -> Result<Value> {
     let loaded = version.predictor();
     let Some(predictor) = loaded.as_deref() else {
         let problem = version.problem().unwrap_or_default();
-        return Err(Error::Unavailable {
-            message: format!("deployment {} is not ready: {problem}", deployment.name),
-            retry_after: versions::LOAD_RETRY.as_secs(),
-            source: None,
-        });
+        let message = format!("deployment {} is not ready: {problem}", deployment.name);
+        return Err(Error::not_yet(message, versions::LOAD_RETRY.as_secs()));
     };
     let platform = serde_json::to_value(Api::openapi()).map_err(Error::internal)?;
     Ok(describe(

@@ -19,7 +19,7 @@ use serving::dialects::Oip;
 use serving::dialects::oip::{Datatype, OUTPUT};
 use serving::limits::Allowance;
 use serving::predict::check_ready;
-use serving::versions::{LOAD_RETRY, Version};
+use serving::versions::{Version, let_go};
 use utoipa::IntoParams;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
@@ -110,7 +110,7 @@ async fn live() -> Json<ServerLive> {
     responses((status = 200, body = ServerReady), OipProblems))]
 async fn ready(State(state): State<AppState>) -> ApiResult<Json<ServerReady>> {
     if state.shutdown.is_cancelled() || !state.serving.is_current(Instant::now()) {
-        return Err(unavailable("the server is not ready".to_owned(), 2).into());
+        return Err(Error::not_yet("the server is not ready", 2).into());
     }
     Ok(Json(ServerReady { ready: true }))
 }
@@ -229,13 +229,8 @@ async fn metadata(call: &Call<'_>, name: String) -> Response {
 
 async fn describe(call: &Call<'_>, caller: &Caller, name: String) -> Result<ModelMetadata> {
     let version = loaded(call, caller).await?;
-    let signature = {
-        let predictor = version.predictor();
-        let predictor = predictor.as_deref();
-        predictor.map(|predictor| predictor.signature().clone())
-    };
-    let signature =
-        signature.ok_or_else(|| Error::internal("a loaded version has no predictor"))?;
+    let predictor = version.predictor();
+    let signature = predictor.as_deref().ok_or_else(let_go)?.signature();
     let numbers = call
         .state
         .serving
@@ -274,13 +269,7 @@ async fn readiness(call: &Call<'_>, name: String) -> Response {
     };
     let ready = ready.and_then(|version| match version.problem() {
         None => Ok(ModelReady { name, ready: true }),
-        Some(problem) => Err(unavailable(
-            format!(
-                "version {} of model {} is not ready: {problem}",
-                version.number, version.model
-            ),
-            LOAD_RETRY.as_secs(),
-        )),
+        Some(problem) => Err(version.not_ready(&problem)),
     });
     told(ready, allowance)
 }
@@ -296,14 +285,6 @@ async fn loaded(call: &Call<'_>, caller: &Caller) -> Result<Arc<Version>> {
             load(call.state, &version).await?;
             Ok(version)
         }
-    }
-}
-
-fn unavailable(message: String, retry_after: u64) -> Error {
-    Error::Unavailable {
-        message,
-        retry_after,
-        source: None,
     }
 }
 

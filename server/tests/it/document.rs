@@ -165,23 +165,7 @@ async fn it_is_for_those_who_may_predict_and_for_members() {
 #[tokio::test]
 async fn without_its_version_there_is_none() {
     let served = Served::start().await;
-    let (platform, project) = (&served.app.platform, &served.project);
-    let broken = name("broken");
-    platform
-        .version(
-            project,
-            &broken,
-            b"not an artifact",
-            &crate::served::signature(),
-        )
-        .await;
-    let spec = domain::deployments::DeploymentSpec {
-        model: broken.clone(),
-        version: 1,
-    };
-    platform::deployments::put(platform, &SYSTEM, project, &broken, spec, None)
-        .await
-        .unwrap();
+    served.broken().await;
     let answer = fetch(&served, "/predict/broken/openapi.json").await;
     assert!(header(&answer, "retry-after").parse::<u64>().unwrap() >= 1);
     problem(answer, 503).await;

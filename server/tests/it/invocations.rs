@@ -3,7 +3,6 @@
 mod refused;
 
 use domain::Scope;
-use platform::deployments;
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -231,23 +230,7 @@ async fn what_was_asked_is_counted() {
 #[tokio::test]
 async fn a_deployment_that_is_not_ready_says_when_to_come_back() {
     let served = Served::start().await;
-    let (platform, project) = (&served.app.platform, &served.project);
-    let broken = name("broken");
-    platform
-        .version(
-            project,
-            &broken,
-            b"not an artifact",
-            &crate::served::signature(),
-        )
-        .await;
-    let spec = domain::deployments::DeploymentSpec {
-        model: broken.clone(),
-        version: 1,
-    };
-    deployments::put(platform, &SYSTEM, project, &broken, spec, None)
-        .await
-        .unwrap();
+    served.broken().await;
     let request = invoke(&served, "broken", "text/csv", "rooms\n3\n");
     let answer = request.send().await.unwrap();
     assert!(header(&answer, "retry-after").parse::<u64>().unwrap() >= 1);

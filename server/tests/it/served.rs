@@ -81,21 +81,19 @@ impl Served {
     /// Model and deployment `house`: `10 + 2 rooms + area`, 1000 more near the bay (-5 in a place it does not know) and
     /// 1000 more with the flag. What is missing adds nothing.
     pub(crate) async fn house(&self) -> Name {
-        let house = name("house");
-        let bytes = model::encode(&house_artifact()).unwrap();
-        let signature = house_artifact().signature;
+        self.deploy("house", &house_artifact()).await;
+        name("house")
+    }
+
+    /// Model and deployment `broken`, whose artifact can not be read.
+    pub(crate) async fn broken(&self) -> Name {
+        let broken = name("broken");
         let platform = &self.app.platform;
         platform
-            .version(&self.project, &house, &bytes, &signature)
+            .version(&self.project, &broken, b"not an artifact", &signature())
             .await;
-        let spec = DeploymentSpec {
-            model: house.clone(),
-            version: 1,
-        };
-        deployments::put(platform, &SYSTEM, &self.project, &house, spec, None)
-            .await
-            .unwrap();
-        house
+        self.put("broken", "broken", 1).await;
+        broken
     }
 
     /// A canary of this version at this weight.

@@ -160,10 +160,9 @@ impl Tokens {
         let mut signing = keys.iter().filter(|key| key.known.signs_at(now));
         let (header, signing) = signing
             .find_map(|key| Some((&key.header, key.signing.as_ref()?)))
-            .ok_or_else(|| Error::Unavailable {
-                message: "there is no key to sign the token with: try again in a moment".to_owned(),
-                retry_after: 2,
-                source: None,
+            .ok_or_else(|| {
+                let message = "there is no key to sign the token with: try again in a moment";
+                Error::not_yet(message, 2)
             })?;
         let iat = now.unix_seconds();
         let lasts = iat.saturating_add(TOKEN_LIFETIME);

@@ -14,7 +14,7 @@ use serving::gate::{Full, Gate};
 use serving::limits::Allowance;
 use serving::predict::{self, Answer, Forced};
 use serving::snapshot::Deployment;
-use serving::versions::{LOAD_RETRY, Version};
+use serving::versions::Version;
 
 use super::body;
 use super::caller::Caller;
@@ -207,11 +207,7 @@ where
 fn overloaded(Full: Full) -> Error {
     let message =
         "too many large requests are under way for this name: send fewer at once, or smaller ones";
-    Error::Unavailable {
-        message: message.to_owned(),
-        retry_after: 1,
-        source: None,
-    }
+    Error::not_yet(message, 1)
 }
 
 /// What the target was in the snapshot.
@@ -397,16 +393,6 @@ pub(in crate::routes) async fn load(state: &AppState, version: &Arc<Version>) ->
     }
     match version.problem().filter(|_| !version.is_loaded()) {
         None => Ok(()),
-        Some(problem) => {
-            let message = format!(
-                "version {} of model {} is not ready: {problem}",
-                version.number, version.model
-            );
-            Err(Error::Unavailable {
-                message,
-                retry_after: LOAD_RETRY.as_secs(),
-                source: None,
-            })
-        }
+        Some(problem) => Err(version.not_ready(&problem)),
     }
 }

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::Error;
 use futures::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -9,7 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
 use crate::error::{ApiError, ApiResult};
-use crate::middleware::body_limit::declared;
+use crate::middleware::body_limit::{declared, too_large};
 use crate::middleware::content_encoding::ContentEncoding;
 use crate::router::LARGEST_BODY;
 
@@ -53,7 +52,7 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     if declared(headers).is_some_and(|length| length > LARGEST_BODY as u64) {
-        return Err(too_large());
+        return Err(too_large().into());
     }
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut first = Bytes::new();
@@ -72,7 +71,7 @@ where
             continue;
         };
         if first.len() + whole.len() + data.len() > LARGEST_BODY {
-            return Err(too_large());
+            return Err(too_large().into());
         }
         if first.is_empty() && whole.is_empty() {
             first = data;
@@ -89,13 +88,6 @@ where
     } else {
         whole.freeze()
     })
-}
-
-fn too_large() -> ApiError {
-    Error::TooLarge {
-        message: format!("the body is over the limit of {LARGEST_BODY} bytes"),
-    }
-    .into()
 }
 
 fn too_slow() -> ApiError {

@@ -44,11 +44,7 @@ impl Caller {
         if !serving.is_current(call.arrived) {
             let message =
                 "keys can not be checked, because the database is away: try again in a moment";
-            return Err(Error::Unavailable {
-                message: message.to_owned(),
-                retry_after: 2,
-                source: None,
-            });
+            return Err(Error::not_yet(message, 2));
         }
         let found = if presented.starts_with("vol_") {
             by_key(state, presented).map(|key| (Arc::clone(&key.scopes), key))

@@ -10,8 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::OfDeployment;
-use super::answer::{Call, Found, Target, find};
-use super::caller::Caller;
+use super::answer::{Call, Found, Target, admit, find};
 use crate::error::ApiResult;
 use crate::extract::Path;
 use crate::openapi::{Problems, deployment};
@@ -35,8 +34,8 @@ async fn document(
 ) -> ApiResult<Response> {
     let (parts, _) = request.into_parts();
     let call = Call::routed(&state, &parts, Target::Deployment(&path.deployment));
-    let caller = Caller::of(&call)?;
-    caller.key.take(call.now).0?;
+    let (admitted, _) = admit(&call);
+    let caller = admitted?;
     let Found::Deployment(deployment) = find(&state, call.target, &caller)? else {
         return Err(Error::not_found("deployment").into());
     };

@@ -1,31 +1,10 @@
 //! Bodies that a client packed.
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
+use testkit::packed::{Pack, deflate, gzip, zstd};
 
 use crate::harness::{json as body, problem};
 use crate::served::{Served, header};
-
-fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(plain).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn deflate(plain: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(plain).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zstd(plain: &[u8]) -> Vec<u8> {
-    zstd::encode_all(plain, 3).unwrap()
-}
-
-type Pack = fn(&[u8]) -> Vec<u8>;
 
 const ENCODINGS: [(&str, Pack); 3] = [("gzip", gzip), ("deflate", deflate), ("zstd", zstd)];
 
