@@ -13,5 +13,6 @@ pub mod models;
 pub mod overview;
 pub mod playground;
 pub mod project;
+pub mod scoring_runs;
 pub mod setup;
 pub mod training_runs;

@@ -54,6 +54,12 @@ fn project_routes() -> StaticVec<AnyNestedRoute> {
         page(path!("/training-runs/:id"), || {
             pages::training_runs::detail::TrainingRunPage().into_any()
         }),
+        page(path!("/scoring-runs"), || {
+            pages::scoring_runs::list::ScoringRunsPage().into_any()
+        }),
+        page(path!("/scoring-runs/:id"), || {
+            pages::scoring_runs::detail::ScoringRunPage().into_any()
+        }),
         page(path!("/models"), || {
             pages::models::list::ModelsPage().into_any()
         }),

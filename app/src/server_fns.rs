@@ -12,5 +12,6 @@ mod once;
 pub mod overview;
 pub mod predictions;
 pub mod rollouts;
+pub mod scoring_runs;
 pub mod session;
 pub mod training_runs;

@@ -65,6 +65,30 @@ for (const [version, seed] of [[1, "42"], [2, "7"]] as const) {
   });
 }
 
+test("a table is scored from the version's page, and the answer is a dataset", async ({ page }) => {
+  await page.goto("/p/default/models/price/versions/1");
+  await hydrated(page);
+  await page.getByRole("link", { name: "Score a table" }).click();
+  await expect(page.getByLabel("Model version")).toHaveValue("price/1");
+  await page.getByLabel("Table", { exact: true }).selectOption("housing");
+  await page.getByLabel("Dataset for the answer").fill("housing-scored");
+  await page.getByRole("button", { name: "Start scoring" }).click();
+  await expect(page).toHaveURL(/\/scoring-runs\/[0-9a-f-]{36}/);
+  await expect(page.getByText("20,640 of 20,640 rows, 0 refused")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("Succeeded", { exact: true })).toBeVisible();
+  await page.getByRole("link", { name: "Open the answer" }).click();
+  await expect(page).toHaveURL(/\/datasets\/housing-scored/);
+  await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
+  await expect(page.getByRole("columnheader", { name: "prediction", exact: true })).toBeVisible();
+  await page.getByRole("link", { name: "price v1 on housing v1" }).click();
+  await expect(page).toHaveURL(/\/scoring-runs\/[0-9a-f-]{36}/);
+
+  await page.goto("/p/default/scoring-runs?dataset=ragged/1&model=price/1");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Start scoring" }).click();
+  await expect(page.getByText(/can not be used: .*row 2/)).toBeVisible();
+});
+
 test("a version is deployed and answers in the playground", async ({ page }) => {
   await page.goto("/p/default/deployments/new?model=price&version=1");
   await hydrated(page);

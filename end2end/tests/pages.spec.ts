@@ -15,6 +15,7 @@ const PAGES: [name: string, path: string][] = [
   ["dataset-failed", "/p/default/datasets/ragged"],
   ["training-runs", "/p/default/training-runs"],
   ["training-run-new", "/p/default/training-runs/new?dataset=housing"],
+  ["scoring-runs", "/p/default/scoring-runs?model=price/1"],
   ["models", "/p/default/models"],
   ["model", "/p/default/models/price"],
   ["model-version", "/p/default/models/price/versions/1"],

@@ -42,7 +42,12 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/metrics", Anyone),
     // Programs
     ("POST", "/predict/{deployment}", Predictor),
+    // A browser asks without a key.
+    ("OPTIONS", "/predict/{deployment}", Anyone),
     ("POST", "/predict/{model}/{version}", Predictor),
+    ("POST", "/predict/{deployment}/async", Predictor),
+    ("GET", "/api/v1/predictions/{request_id}", Predictor),
+    ("POST", "/api/v1/predictions/{request_id}/cancel", Predictor),
     ("GET", "/predict/{deployment}/openapi.json", Predictor),
     ("POST", "/deployments/{deployment}/invocations", Predictor),
     ("GET", "/v2", Predictor),
@@ -133,6 +138,26 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
         "GET",
         "/api/v1/projects/{project}/training-runs/{training_run}/logs",
         Member(Read),
+    ),
+    (
+        "POST",
+        "/api/v1/projects/{project}/scoring-runs",
+        Member(Write),
+    ),
+    (
+        "GET",
+        "/api/v1/projects/{project}/scoring-runs",
+        Member(Read),
+    ),
+    (
+        "GET",
+        "/api/v1/projects/{project}/scoring-runs/{scoring_run}",
+        Member(Read),
+    ),
+    (
+        "POST",
+        "/api/v1/projects/{project}/scoring-runs/{scoring_run}/cancel",
+        Member(Write),
     ),
     ("GET", "/api/v1/projects/{project}/models", Member(Read)),
     (
@@ -268,6 +293,16 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
         "/api/v1/projects/{project}/api-keys/{api_key}/rotate",
         Member(Administer),
     ),
+    (
+        "GET",
+        "/api/v1/projects/{project}/webhook-secret",
+        Member(Administer),
+    ),
+    (
+        "POST",
+        "/api/v1/projects/{project}/webhook-secret/rotate",
+        Member(Administer),
+    ),
     ("GET", "/api/v1/projects/{project}/events", Member(Read)),
     // Browsers
     ("POST", "/auth/set-up", Anyone),
@@ -287,6 +322,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/p/{project}/training-runs", Anyone),
     ("GET", "/p/{project}/training-runs/new", Anyone),
     ("GET", "/p/{project}/training-runs/{id}", Anyone),
+    ("GET", "/p/{project}/scoring-runs", Anyone),
+    ("GET", "/p/{project}/scoring-runs/{id}", Anyone),
     ("GET", "/p/{project}/models", Anyone),
     ("GET", "/p/{project}/models/{name}", Anyone),
     (
@@ -308,11 +345,13 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
 /// use case behind it asks for the role.
 pub const SERVER_FNS: &[(&str, Who)] = &[
     ("api_key_just_made", Person),
+    ("cancel_scoring_run", Person),
     ("cancel_training_run", Person),
     ("command_rollout", Person),
     ("create_api_key", Person),
     ("create_deployment", Person),
     ("create_project", Person),
+    ("create_scoring_run", Person),
     ("create_training_run", Person),
     ("delete_deployment", Person),
     ("get_dataset", Person),
@@ -323,6 +362,8 @@ pub const SERVER_FNS: &[(&str, Who)] = &[
     ("get_model_version", Person),
     ("get_overview", Person),
     ("get_playground", Person),
+    ("get_scoring_choices", Person),
+    ("get_scoring_run", Person),
     ("get_session", Person),
     ("get_training_choices", Person),
     ("get_training_run", Person),
@@ -336,6 +377,7 @@ pub const SERVER_FNS: &[(&str, Who)] = &[
     ("list_members", Person),
     ("list_models", Person),
     ("list_rollouts", Person),
+    ("list_scoring_runs", Person),
     ("list_training_runs", Person),
     ("needs_setup", Anyone),
     ("preview_dataset", Person),
@@ -345,6 +387,7 @@ pub const SERVER_FNS: &[(&str, Who)] = &[
     ("revoke_api_key", Person),
     ("rotate_api_key", Person),
     ("set_member_role", Person),
+    ("set_deployment_origins", Person),
     ("set_model_alias", Person),
     ("set_rollout_weight", Person),
     ("set_theme", Anyone),

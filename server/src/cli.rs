@@ -20,7 +20,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve the dashboard and the API, and work on jobs
     Serve(Box<serve::Args>),
-    /// Work on jobs only: profile datasets and train models
+    /// Work on jobs only: profile datasets, train models and score datasets
     Worker(Box<worker::Args>),
     /// Bring the database's schema up to date
     Migrate(migrate::Args),
@@ -36,7 +36,7 @@ pub enum Command {
     Openapi,
     /// Print completions for a shell
     Completions(completions::Args),
-    /// Decode or train in a limited process; started by the worker
+    /// Decode, train or score in a limited process; started by the worker
     #[command(hide = true)]
     Child,
 }

@@ -5,9 +5,11 @@ pub mod database;
 pub mod http;
 pub mod log;
 pub mod network;
+pub mod outbound;
 pub mod predictions;
 pub mod secret;
 pub mod storage;
+pub mod tls;
 pub mod work;
 
 pub use auth::AuthConfig;
@@ -15,8 +17,10 @@ pub use database::DatabaseConfig;
 pub use http::HttpConfig;
 pub use log::LogConfig;
 pub use network::Network;
+pub use outbound::{Allowed, OutboundConfig};
 pub use predictions::PredictionConfig;
 pub use storage::StorageConfig;
+pub use tls::{TlsConfig, TlsFiles};
 pub use work::{TrainingLimits, WorkConfig};
 
 /// What any process on the database needs.
@@ -43,6 +47,8 @@ pub struct Config {
     pub http: HttpConfig,
     #[command(flatten)]
     pub predictions: PredictionConfig,
+    #[command(flatten)]
+    pub outbound: OutboundConfig,
     #[command(flatten)]
     pub work: WorkConfig,
 }

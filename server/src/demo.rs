@@ -221,10 +221,7 @@ impl Demo {
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        let spec = DeploymentSpec {
-            model: self.model.clone(),
-            version: 1,
-        };
+        let spec = DeploymentSpec::new(self.model.clone(), 1);
         platform::deployments::put(
             platform,
             &ACTOR,

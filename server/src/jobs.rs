@@ -3,6 +3,7 @@
 
 mod fate;
 mod profile_dataset;
+mod score_dataset;
 mod train_model;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use trainer::child::{ChildMessage, ChildRequest};
 
 use profile_dataset::ProfileDataset;
+use score_dataset::ScoreDataset;
 use train_model::TrainModel;
 
 /// This very build, even when the file on the disk has been replaced since.
@@ -33,6 +35,7 @@ pub async fn run(platform: &Platform, concurrency: usize, shutdown: Cancellation
     let handlers: Vec<Arc<dyn Handler>> = vec![
         Arc::new(ProfileDataset::new(platform.clone())),
         Arc::new(TrainModel::new(platform.clone())),
+        Arc::new(ScoreDataset::new(platform.clone())),
     ];
     let worker = format!("{}/{}", host(), std::process::id());
     let options = Options {

@@ -1,4 +1,8 @@
-//! Connections: taken, limited in number and in the time they may take for a request head, and drained at shutdown.
+//! Connections: taken, limited in number and in the time they may take for a request head, encrypted if there is a
+//! certificate, and drained at shutdown.
+
+mod plain;
+mod tls;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,13 +16,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::Service as _;
 
+use crate::loops;
 use crate::routes::predict::direct::{self, PredictBody};
 use crate::state::{AppState, Role};
+use tls::Opened;
 
 /// Longest time for the head of a request, which is also the longest pause between two requests of a connection.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,6 +39,30 @@ pub struct Peer(pub SocketAddr);
 
 /// Serves until the state's shutdown fires and the connections have ended or run out of time.
 pub async fn serve(listener: TcpListener, router: Router, state: AppState) {
+    loops::follow_certificate(&state);
+    let serving = state.clone();
+    let connection =
+        move |stream, peer, watcher| open(stream, peer, serving.clone(), router.clone(), watcher);
+    accept_all(listener, &state, connection).await;
+}
+
+/// Sends plain HTTP on to HTTPS, until the state's shutdown fires.
+pub async fn redirect(listener: TcpListener, state: AppState) {
+    let answering = state.clone();
+    let connection = move |stream, peer, watcher| {
+        without_tls(stream, peer, answering.clone(), plain::redirect, watcher)
+    };
+    accept_all(listener, &state, connection).await;
+}
+
+/// Every connection is a task of its own, so that none waits for another.
+async fn accept_all<F>(
+    listener: TcpListener,
+    state: &AppState,
+    connection: impl Fn(TcpStream, Peer, Watcher) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
@@ -42,13 +73,7 @@ pub async fn serve(listener: TcpListener, router: Router, state: AppState) {
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        let connection = connection(
-            stream,
-            Peer(peer),
-            state.clone(),
-            router.clone(),
-            graceful.watcher(),
-        );
+        let connection = connection(stream, Peer(peer), graceful.watcher());
         state.tasks.spawn(async move {
             connection.await;
             drop(place);
@@ -87,22 +112,70 @@ async fn accept(
     }
 }
 
-fn connection(
-    stream: TcpStream,
+/// Answers on the stream, once it is encrypted, if it is to be.
+async fn open(stream: TcpStream, peer: Peer, state: AppState, router: Router, watcher: Watcher) {
+    let Some(tls) = &state.tls else {
+        return connection(stream, peer, state, router, watcher).await;
+    };
+    let opened = tls::open(tls, stream, peer, &state.shutdown).await;
+    match opened {
+        Some(Opened::Tls(stream)) => connection(stream, peer, state, router, watcher).await,
+        Some(Opened::Plain(stream)) => {
+            without_tls(stream, peer, state, plain::refuse, watcher).await;
+        }
+        None => {}
+    }
+}
+
+fn connection<I>(
+    stream: I,
     peer: Peer,
     state: AppState,
     router: Router,
     watcher: Watcher,
-) -> impl Future<Output = ()> {
+) -> impl Future<Output = ()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (state, router) = (state.clone(), router.clone());
         async move { Ok::<_, Infallible>(answer(&state, router, peer, request).await) }
     });
-    let connection = http1::Builder::new()
+    let connection = builder().serve_connection(TokioIo::new(stream), service);
+    watched(connection, peer, watcher)
+}
+
+/// For requests that came without TLS where TLS is spoken. A connection has one of them.
+fn without_tls(
+    stream: TcpStream,
+    peer: Peer,
+    state: AppState,
+    answer: plain::Answer,
+    watcher: Watcher,
+) -> impl Future<Output = ()> {
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let response = plain::respond(&state, peer, request, answer);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = builder()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    watched(connection, peer, watcher)
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .max_buf_size(LARGEST_HEAD);
+    builder
+}
+
+fn watched<C>(connection: C, peer: Peer, watcher: Watcher) -> impl Future<Output = ()>
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
     let watched = watcher.watch(connection);
     async move {
         if let Err(error) = watched.await {

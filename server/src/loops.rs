@@ -2,11 +2,14 @@
 //! only wakes them earlier; a failure is logged and tried again, and never ends a loop.
 
 mod count_key_usage;
+mod deliver_callbacks;
 mod flush_recorder;
 mod judge_rollouts;
 mod make_room;
 mod reload_serving;
+mod reload_tls;
 mod rotate_signing_keys;
+mod run_async_predictions;
 mod sweep;
 
 use std::panic::AssertUnwindSafe;
@@ -15,6 +18,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use futures::FutureExt as _;
+use platform::{async_predictions, callbacks};
+use store::Notification;
 use tokio::sync::Notify;
 
 use crate::state::AppState;
@@ -63,6 +68,15 @@ pub async fn start(state: &AppState) -> Result<()> {
         state,
         rotate_signing_keys::run(state.clone(), Arc::clone(&changed.signing_keys)),
     );
+    spawn(
+        state,
+        run_async_predictions::run(state.clone(), Arc::clone(&changed.async_predictions)),
+    );
+    spawn(state, run_async_predictions::run_count(state.clone()));
+    spawn(
+        state,
+        deliver_callbacks::run(state.clone(), Arc::clone(&changed.callbacks)),
+    );
     spawn(state, flush_recorder::run(state.clone()));
     spawn(state, flush_recorder::run_key_uses(state.clone()));
     spawn(state, count_key_usage::run(state.clone()));
@@ -71,16 +85,53 @@ pub async fn start(state: &AppState) -> Result<()> {
     Ok(())
 }
 
+/// Every process that speaks TLS does this, whatever its role.
+pub fn follow_certificate(state: &AppState) {
+    if state.tls.is_some() {
+        spawn(state, reload_tls::run(state.clone()));
+    }
+}
+
 fn spawn(state: &AppState, task: impl Future<Output = ()> + Send + 'static) {
     state.tasks.spawn(task);
 }
 
-/// Who is woken when what is served changes.
+/// Who is woken when something changes.
 #[derive(Clone, Default)]
 struct Changed {
     serving: Arc<Notify>,
     rollouts: Arc<Notify>,
     signing_keys: Arc<Notify>,
+    async_predictions: Arc<Notify>,
+    callbacks: Arc<Notify>,
+}
+
+impl Changed {
+    fn wake_all(&self, state: &AppState) {
+        self.wake_serving();
+        self.async_predictions.notify_one();
+        self.callbacks.notify_one();
+        state.async_predictions.unsure();
+    }
+
+    fn wake_serving(&self) {
+        self.serving.notify_one();
+        self.rollouts.notify_one();
+        self.signing_keys.notify_one();
+    }
+
+    fn wake(&self, state: &AppState, heard: &Notification) {
+        match heard.channel.as_str() {
+            async_predictions::QUEUED => self.async_predictions.notify_one(),
+            async_predictions::FINISHED => {
+                for id in heard.payload.split(',').filter_map(|id| id.parse().ok()) {
+                    state.async_predictions.ended(id);
+                }
+            }
+            callbacks::CHANNEL => self.callbacks.notify_one(),
+            _ => self.wake_serving(),
+        }
+    }
 }
 
 /// Passes notifications on. A lost connection may have lost some, so everybody is woken then too.
@@ -105,19 +156,23 @@ async fn listen(state: AppState, changed: Changed) {
 
 /// Until the process stops, or Postgres can not be reached.
 async fn hear(state: &AppState, changed: &Changed) -> store::Result<()> {
-    let mut listener = state
-        .platform
-        .store
-        .listen(&[platform::deployments::CHANNEL])
-        .await?;
+    let channels = [
+        platform::deployments::CHANNEL,
+        async_predictions::QUEUED,
+        async_predictions::FINISHED,
+        callbacks::CHANNEL,
+    ];
+    let mut listener = state.platform.store.listen(&channels).await?;
+    changed.wake_all(state);
     loop {
-        changed.serving.notify_one();
-        changed.rollouts.notify_one();
-        changed.signing_keys.notify_one();
-        tokio::select! {
+        let heard = tokio::select! {
             () = state.shutdown.cancelled() => return Ok(()),
             heard = listener.recv() => heard?,
         };
+        match heard {
+            Some(heard) => changed.wake(state, &heard),
+            None => changed.wake_all(state),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod body_limit;
 pub mod content_encoding;
+pub mod cors;
 pub mod csrf;
 pub mod edge;
 pub mod headers;

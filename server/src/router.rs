@@ -28,6 +28,7 @@ fn operators() -> OpenApiRouter<AppState> {
 /// For programs that predict: nothing on the way but what a prediction needs.
 fn predictors() -> OpenApiRouter<AppState> {
     routes::predict::router()
+        .merge(routes::async_predictions::router())
         .merge(routes::oip::router())
         .merge(routes::invocations::router())
 }
@@ -48,6 +49,7 @@ fn management() -> OpenApiRouter<AppState> {
         .merge(routes::projects::router())
         .merge(routes::datasets::router())
         .merge(routes::training_runs::router())
+        .merge(routes::scoring_runs::router())
         .merge(routes::models::router())
         .merge(routes::deployments::router())
         .merge(routes::rollouts::router())
@@ -56,6 +58,7 @@ fn management() -> OpenApiRouter<AppState> {
         .merge(routes::api_keys::router())
         .merge(routes::members::router())
         .merge(routes::invitations::router())
+        .merge(routes::webhook_secrets::router())
 }
 
 /// As management, without a limit on size and time.

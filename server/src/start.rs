@@ -217,13 +217,14 @@ pub async fn stop_on_signal(shutdown: CancellationToken) {
 /// Browsers keep a secure cookie only over TLS, so plain HTTP from other machines can not sign in.
 pub fn warn_about_cookies(http: &HttpConfig) {
     if http.is_secure()
+        && !http.tls.is_on()
         && http
             .public_url
             .as_ref()
             .is_none_or(|url| url.scheme() == "http")
     {
         tracing::warn!(
-            "people can sign in over TLS only, or on this machine: put a TLS proxy in front and set VOLARY_PUBLIC_URL to its https address"
+            "people can sign in over TLS only, or on this machine: set VOLARY_TLS_CERT and VOLARY_TLS_KEY, or put a TLS proxy in front and set VOLARY_PUBLIC_URL to its https address"
         );
     }
 }

@@ -16,8 +16,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::middleware::login_limit::LoginLimits;
+use crate::outbound::Outbound;
+use crate::routes::async_predictions::PredictionHub;
 use crate::routes::events::EventHub;
 use crate::routes::health::Readiness;
+use crate::tls::Tls;
 
 /// What this process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +42,17 @@ pub struct Shared {
     pub role: Role,
     /// The address that is listened on.
     pub bound: SocketAddr,
+    /// What connections are encrypted with; without it, plain HTTP is spoken.
+    pub tls: Option<Tls>,
     /// The address in links: the public URL, or the one listened on. No slash at its end.
     pub base_url: String,
     pub leptos: LeptosOptions,
     pub events: EventHub,
+    pub async_predictions: PredictionHub,
     pub readiness: Readiness,
     pub login_limits: LoginLimits,
+    /// For every call to an address that somebody else named.
+    pub outbound: Outbound,
     /// Everything spawned, so that shutdown can wait for it.
     pub tasks: TaskTracker,
     /// Fires when the process is asked to stop.
@@ -57,6 +65,7 @@ impl AppState {
         config: Config,
         role: Role,
         bound: SocketAddr,
+        tls: Option<Tls>,
         shutdown: CancellationToken,
     ) -> Self {
         // What is counted before the recorder is there is lost.
@@ -79,13 +88,16 @@ impl AppState {
             base_url: config.http.base_url(bound),
             leptos,
             events: EventHub::default(),
+            async_predictions: PredictionHub::default(),
             readiness: Readiness::default(),
             login_limits: LoginLimits::default(),
+            outbound: Outbound::new(config.outbound.outbound_allow.clone()),
             tasks: TaskTracker::new(),
             platform,
             config,
             role,
             bound,
+            tls,
             shutdown,
         }))
     }

@@ -86,11 +86,29 @@ pub async fn create_deployment(
         &actor,
         &project,
         &name,
-        domain::deployments::DeploymentSpec { model, version },
+        domain::deployments::DeploymentSpec::new(model, version),
         None,
     )
     .await?;
     leptos_axum::redirect(&format!("/p/{project}/deployments/{name}"));
+    Ok(())
+}
+
+/// `origins`: one a line, of the web pages that may call the deployment from a browser.
+#[server(endpoint = "set_deployment_origins")]
+pub async fn set_deployment_origins(
+    project: Name,
+    name: Name,
+    origins: String,
+) -> Result<(), AppError> {
+    let (platform, actor) = signed_in()?;
+    let origins = origins
+        .lines()
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty())
+        .map(str::to_owned)
+        .collect();
+    platform::deployments::set_cors_origins(&platform, &actor, &project, &name, origins).await?;
     Ok(())
 }
 

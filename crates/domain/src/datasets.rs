@@ -1,7 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DatasetId, DatasetVersionId};
+use crate::ids::{DatasetId, DatasetVersionId, ScoringRunId};
 use crate::{Name, Timestamp};
+
+/// A table with more columns than this is refused.
+pub const MAX_COLUMNS: usize = 4096;
+/// A column's name of more characters than this is refused.
+pub const MAX_COLUMN_NAME: usize = 200;
 
 /// How the uploaded bytes are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,8 +172,23 @@ pub struct DatasetVersion {
     pub bytes: u64,
     pub sha256: String,
     pub columns: Vec<ColumnProfile>,
+    /// Of a version that a scoring run made: what it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<DatasetLineage>,
     pub created_by: String,
     pub created_at: Timestamp,
+}
+
+/// Where the predictions in a dataset version come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetLineage {
+    pub scoring_run: ScoringRunId,
+    pub model: Name,
+    pub model_version: i32,
+    /// What was scored.
+    pub dataset: Name,
+    pub dataset_version: i32,
 }
 
 /// A dataset as a list shows it: its newest version.

@@ -1,4 +1,8 @@
+mod cors_origins;
+
 use serde::{Deserialize, Serialize};
+
+pub use cors_origins::CorsOrigins;
 
 use crate::ids::DeploymentId;
 use crate::rollouts::Rollout;
@@ -11,6 +15,22 @@ use crate::{Name, Timestamp};
 pub struct DeploymentSpec {
     pub model: Name,
     pub version: i32,
+    /// Origins of the web pages that may call it from a browser, such as `https://app.example.com`, or `*` alone for every
+    /// page. Left as they are unless told; a new deployment has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors_origins: Option<Vec<String>>,
+}
+
+impl DeploymentSpec {
+    /// This version, and everything else as it is.
+    #[must_use]
+    pub fn new(model: Name, version: i32) -> Self {
+        Self {
+            model,
+            version,
+            cors_origins: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +57,8 @@ pub struct Deployment {
     pub reason: String,
     /// The active rollout, if any: its canary and weight.
     pub rollout: Option<Rollout>,
+    /// Origins of the web pages that may call it from a browser; `*` for every page.
+    pub cors_origins: Vec<String>,
     /// Grows with every change; the `ETag`.
     pub revision: i64,
     pub created_by: String,

@@ -19,6 +19,8 @@ pub enum Topic {
     Runs,
     /// `run:<id>`: progress and log lines of one run.
     Run(TrainingRunId),
+    /// `scoring_runs`: any scoring run of the project changed its status or progress.
+    ScoringRuns,
     /// `deployments`: any deployment or rollout of the project changed.
     Deployments,
     /// `deployment:<name>`: one deployment, its rollout, and its minute metrics.
@@ -31,6 +33,7 @@ impl fmt::Display for Topic {
             Self::Datasets => f.write_str("datasets"),
             Self::Runs => f.write_str("runs"),
             Self::Run(id) => write!(f, "run:{id}"),
+            Self::ScoringRuns => f.write_str("scoring_runs"),
             Self::Deployments => f.write_str("deployments"),
             Self::Deployment(name) => write!(f, "deployment:{name}"),
         }
@@ -43,12 +46,13 @@ impl FromStr for Topic {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
             format!(
-                "{text:?} is not a topic: use datasets, runs, run:<id>, deployments or deployment:<name>"
+                "{text:?} is not a topic: use datasets, runs, run:<id>, scoring_runs, deployments or deployment:<name>"
             )
         };
         match text {
             "datasets" => Ok(Self::Datasets),
             "runs" => Ok(Self::Runs),
+            "scoring_runs" => Ok(Self::ScoringRuns),
             "deployments" => Ok(Self::Deployments),
             _ => match text.split_once(':') {
                 Some(("run", id)) => id.parse().map(Self::Run).map_err(|_| bad()),

@@ -51,7 +51,9 @@ id! {
     ModelVersionId,
     DeploymentId,
     RolloutId,
+    ScoringRunId,
     ApiKeyId,
+    AsyncPredictionId,
     InvitationId,
     JobId,
 }

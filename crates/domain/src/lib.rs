@@ -3,7 +3,9 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod async_predictions;
 pub mod budgets;
+pub mod callbacks;
 pub mod datasets;
 pub mod deployments;
 pub mod error;
@@ -23,11 +25,13 @@ pub mod problem;
 pub mod projects;
 pub mod rollouts;
 pub mod routing;
+pub mod scoring_runs;
 pub mod serving;
 pub mod signing_keys;
 pub mod timestamp;
 pub mod training_runs;
 pub mod users;
+pub mod webhook_secrets;
 
 pub use access::{Actor, Permission, Role, Scope};
 pub use error::{Error, FieldError, Result};

@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::predictions::Inputs;
+use crate::scoring_runs::VersionRef;
 use crate::{Name, Scope, Timestamp};
 
 macro_rules! schema {
@@ -66,6 +67,21 @@ schema!(
             .description(Some(
                 "One row as an object, or a batch as an array of objects"
             ))
+            .build()
+    )
+);
+schema!(
+    VersionRef,
+    "VersionRef",
+    Schema::OneOf(
+        OneOfBuilder::new()
+            .item(
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .minimum(Some(1))
+            )
+            .item(text().pattern(Some("^@[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")))
+            .description(Some("The number of a version, or `@` and an alias"))
             .build()
     )
 );

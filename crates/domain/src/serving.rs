@@ -3,6 +3,7 @@
 use crate::access::Scope;
 use crate::api_keys::RateLimit;
 use crate::budgets::Budget;
+use crate::deployments::CorsOrigins;
 use crate::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
 use crate::{Name, Timestamp};
 
@@ -70,6 +71,7 @@ pub struct ServingDeployment {
     pub model: ModelId,
     pub stable: ModelVersionId,
     pub rollout: Option<ServingRollout>,
+    pub cors_origins: CorsOrigins,
 }
 
 /// The active rollout of a deployment.

@@ -241,7 +241,8 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunError {
-    /// `invalid_target`, `invalid_features`, `too_few_rows`, `unreadable_data`, `out_of_memory`, `out_of_time`, `crashed`, `internal`.
+    /// `invalid_target`, `invalid_features`, `too_few_rows`, `unreadable_data`, `out_of_memory`, `out_of_time`, `crashed`, `internal`;
+    /// of a scoring run also `unreadable_model`, `too_large`.
     pub code: String,
     pub message: String,
     /// The likely fix, as one sentence.

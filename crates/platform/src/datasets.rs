@@ -1,3 +1,5 @@
+pub(crate) mod columns;
+
 use std::io;
 
 use bytes::Bytes;
@@ -5,7 +7,7 @@ use domain::datasets::{
     DataFormat, DatasetStatus, DatasetSummary, DatasetVersion, Preview, Profile,
 };
 use domain::events::Topic;
-use domain::ids::{DatasetId, DatasetVersionId, JobId, ProjectId};
+use domain::ids::{DatasetId, DatasetVersionId, JobId, ProjectId, ScoringRunId};
 use domain::page::PageRequest;
 use domain::{Actor, Error, FieldError, Name, Page, Permission, Result, Timestamp};
 use futures::Stream;
@@ -15,6 +17,7 @@ use store::Conn;
 use store::datasets::{NewVersion, Which};
 use store::jobs::{Fence, JobEnd, NewJob};
 
+use crate::blobs::StoredBlob;
 use crate::ledger::Entry;
 use crate::{Platform, access, blobs, events, jobs, ledger, page};
 
@@ -71,34 +74,15 @@ pub async fn upload(
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
     let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    blobs::record(platform, &mut tx, &blob, now).await?;
-    let (dataset, _) =
-        store::datasets::lock_or_create(&mut tx, project, name, DatasetId::at(now), now).await?;
-    let version = store::datasets::next_version(&mut tx, dataset).await?;
-    let (id, job) = (DatasetVersionId::at(now), JobId::at(now));
-    let payload = serde_json::to_value(ProfileJob {
-        dataset_version: id,
-    })
-    .map_err(Error::internal)?;
-    let new_job = NewJob {
-        id: job,
-        kind: PROFILE_JOB,
-        payload: &payload,
-        max_attempts: PROFILE_ATTEMPTS,
-    };
-    store::jobs::enqueue(&mut tx, &new_job).await?;
-    let created_by = actor.label();
-    let new = NewVersion {
-        id,
-        dataset,
-        version,
+    let new = NewFile {
+        name,
         format,
-        sha256: &blob.sha256,
-        job,
-        created_by: &created_by,
-        created_at: now,
+        blob: &blob,
+        scoring_run: None,
+        created_by: actor.label(),
     };
-    store::datasets::insert_version(&mut tx, &new).await?;
+    let made = add_version(platform, &mut tx, now, project, new).await?;
+    let version = made.version;
     let entry = Entry {
         action: "dataset.uploaded",
         subject: &format!("dataset/{name}"),
@@ -119,21 +103,59 @@ pub async fn upload(
     )
     .await?;
     tx.commit().await?;
-    Ok(DatasetVersion {
-        id,
-        dataset_id: dataset,
-        name: name.clone(),
-        version,
-        status: DatasetStatus::Profiling,
-        error: None,
-        format,
-        rows: None,
-        bytes: blob.bytes,
-        sha256: blob.sha256,
-        columns: Vec::new(),
-        created_by,
-        created_at: now,
+    Ok(made)
+}
+
+/// A file that becomes the next version of a dataset.
+pub(crate) struct NewFile<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) format: DataFormat,
+    pub(crate) blob: &'a StoredBlob,
+    /// The run that made it; `None` for an upload.
+    pub(crate) scoring_run: Option<ScoringRunId>,
+    pub(crate) created_by: String,
+}
+
+/// Adds the version, to the dataset of this name or to a new one, with the job that reads it. The ledger row and the event are
+/// the caller's.
+pub(crate) async fn add_version(
+    platform: &Platform,
+    conn: &mut Conn,
+    now: Timestamp,
+    project: ProjectId,
+    file: NewFile<'_>,
+) -> Result<DatasetVersion> {
+    blobs::record(platform, conn, file.blob, now).await?;
+    let (dataset, _) =
+        store::datasets::lock_or_create(conn, project, file.name, DatasetId::at(now), now).await?;
+    let version = store::datasets::next_version(conn, dataset).await?;
+    let (id, job) = (DatasetVersionId::at(now), JobId::at(now));
+    let payload = serde_json::to_value(ProfileJob {
+        dataset_version: id,
     })
+    .map_err(Error::internal)?;
+    let new_job = NewJob {
+        id: job,
+        kind: PROFILE_JOB,
+        payload: &payload,
+        max_attempts: PROFILE_ATTEMPTS,
+    };
+    store::jobs::enqueue(conn, &new_job).await?;
+    let new = NewVersion {
+        id,
+        dataset,
+        version,
+        format: file.format,
+        sha256: &file.blob.sha256,
+        job,
+        scoring_run: file.scoring_run,
+        created_by: &file.created_by,
+        created_at: now,
+    };
+    store::datasets::insert_version(conn, &new).await?;
+    let made = store::datasets::find_by_id(conn, id).await?;
+    made.map(|made| made.version)
+        .ok_or_else(|| Error::not_found("dataset version"))
 }
 
 /// Newest first, each by its newest version.
@@ -184,6 +206,44 @@ async fn find(
     store::datasets::find(&mut conn, project, name, which)
         .await?
         .ok_or_else(|| Error::not_found("dataset"))
+}
+
+/// The version to work on, the newest ready one unless told.
+///
+/// # Errors
+/// `NotFound`; `Conflict` with the code `dataset_not_ready` or `dataset_failed`.
+pub(crate) async fn ready_version(
+    conn: &mut Conn,
+    project: ProjectId,
+    name: &Name,
+    version: Option<i32>,
+) -> Result<DatasetVersion> {
+    let which = version.map_or(Which::NewestReady, Which::Version);
+    let mut found = store::datasets::find(conn, project, name, which).await?;
+    if found.is_none() && which == Which::NewestReady {
+        found = store::datasets::find(conn, project, name, Which::Newest).await?;
+    }
+    let found = found.ok_or_else(|| Error::not_found("dataset"))?;
+    let version = found.version;
+    match found.status {
+        DatasetStatus::Ready => Ok(found),
+        DatasetStatus::Profiling => Err(Error::conflict(
+            "dataset_not_ready",
+            format!(
+                "version {version} of dataset {name} is still being read: try again when it is ready"
+            ),
+        )),
+        DatasetStatus::Failed => {
+            let why = found
+                .error
+                .as_deref()
+                .unwrap_or("its file could not be read");
+            let message = format!(
+                "version {version} of dataset {name} can not be used: {why}; upload a corrected file"
+            );
+            Err(Error::conflict("dataset_failed", message))
+        }
+    }
 }
 
 /// All versions, newest first, without their columns.
@@ -268,7 +328,7 @@ pub async fn profile_finished(
     Ok(())
 }
 
-async fn publish(
+pub(crate) async fn publish(
     conn: &mut Conn,
     now: Timestamp,
     project: ProjectId,

@@ -1,4 +1,7 @@
-use domain::deployments::{Deployment, DeploymentSpec, DeploymentState};
+mod cors_origins;
+mod state;
+
+use domain::deployments::{CorsOrigins, Deployment, DeploymentSpec};
 use domain::events::Topic;
 use domain::ids::{DeploymentId, ProjectId};
 use domain::rollouts::Rollout;
@@ -8,18 +11,21 @@ use serde_json::{Value, json};
 use store::Conn;
 use store::deployments::{self, DeploymentRow, NewDeployment, VersionKey};
 
+pub use cors_origins::set_cors_origins;
+
 use crate::ledger::{Entry, LiveState};
-use crate::live::{Health, Live};
+use crate::live::Live;
 use crate::{Platform, access, events, ledger, rollouts};
 
 /// Where every process hears that what is served has changed.
 pub const CHANNEL: &str = "volary_serving";
 
-/// Creates the deployment; its version is live at once. Putting what is there already changes nothing.
+/// Creates the deployment; its version is live at once. Putting what is there already changes nothing; its origins may be
+/// others.
 ///
 /// # Errors
 /// `Conflict` with the code `use_a_rollout` when the deployment serves another version, `PreconditionFailed` when it has
-/// another revision than `if_match`, `Invalid` when there is no such model or version.
+/// another revision than `if_match`, `Invalid` when there is no such model or version, or for an origin that is none.
 pub async fn put(
     platform: &Platform,
     actor: &Actor,
@@ -31,13 +37,21 @@ pub async fn put(
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
     let project_id = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let existing = deployments::find(&mut tx, project_id, name).await?;
-    if let Some(row) = &existing {
-        check_revision(row, if_match)?;
-        if row.model == spec.model && row.stable_version == spec.version {
-            return whole(&mut tx, &platform.live, row.clone()).await;
+    let origins = spec.cors_origins.map(CorsOrigins::new).transpose()?;
+    if let Some(row) = deployments::find(&mut tx, project_id, name).await? {
+        check_revision(&row, if_match)?;
+        if row.model != spec.model || row.stable_version != spec.version {
+            return Err(serves_another(&row));
         }
-        return Err(serves_another(row));
+        let Some(origins) = origins.filter(|origins| *origins != row.cors_origins) else {
+            return whole(&mut tx, &platform.live, row).await;
+        };
+        let row = find_locked(&mut tx, project_id, name).await?;
+        check_revision(&row, if_match)?;
+        cors_origins::change(&mut tx, now, actor, &row, &origins).await?;
+        tx.commit().await?;
+        platform.live.refresh().await;
+        return get(platform, actor, project, name).await;
     }
     if if_match.is_some() {
         return Err(Error::PreconditionFailed {
@@ -45,6 +59,7 @@ pub async fn put(
         });
     }
     let stable = version(&mut tx, project_id, &spec.model, spec.version).await?;
+    let origins = origins.unwrap_or_default();
     let id = DeploymentId::at(now);
     let label = actor.label();
     let new = NewDeployment {
@@ -52,6 +67,7 @@ pub async fn put(
         project: project_id,
         name,
         stable,
+        cors_origins: &origins,
         created_by: &label,
         at: now,
     };
@@ -69,7 +85,10 @@ pub async fn put(
         "version {} of model {} goes live as {name}",
         spec.version, spec.model
     );
-    let after = live_as(&spec.model, spec.version, None);
+    let mut after = live_as(&spec.model, spec.version, None);
+    if !origins.is_empty() {
+        after = cors_origins::with_origins(after, &origins);
+    }
     let change = Change {
         action: "deployment.created",
         reason: &reason,
@@ -322,7 +341,7 @@ fn is_probed(live: &Live, row: &DeploymentRow) -> bool {
 }
 
 fn assemble(live: &Live, row: DeploymentRow, rollout: Option<Rollout>) -> Deployment {
-    let (state, reason) = state(live.health(row.id), &row, rollout.as_ref());
+    let (state, reason) = state::of(live.health(row.id), &row, rollout.as_ref());
     Deployment {
         id: row.id,
         name: row.name,
@@ -331,49 +350,10 @@ fn assemble(live: &Live, row: DeploymentRow, rollout: Option<Rollout>) -> Deploy
         state,
         reason,
         rollout,
+        cors_origins: row.cors_origins.as_slice().to_vec(),
         revision: row.revision,
         created_by: row.created_by,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    }
-}
-
-fn state(
-    health: Option<Health>,
-    row: &DeploymentRow,
-    rollout: Option<&Rollout>,
-) -> (DeploymentState, String) {
-    let version = row.stable_version;
-    let Some(health) = health.filter(|health| health.stable == row.stable_version_id) else {
-        return (
-            DeploymentState::Degraded,
-            format!("version {version} has not made a probe prediction in this server yet"),
-        );
-    };
-    if let Some(problem) = health.problem {
-        return (
-            DeploymentState::Degraded,
-            format!("version {version} can not answer: {problem}"),
-        );
-    }
-    match (rollout, health.canary_problem) {
-        (Some(rollout), Some(problem)) => {
-            let reason = format!(
-                "version {version} answers everything, because the canary, version {}, can not: {problem}",
-                rollout.canary_version
-            );
-            (DeploymentState::RollingOut, reason)
-        }
-        (Some(rollout), None) => {
-            let reason = format!(
-                "version {} takes {} % of the traffic beside version {version}",
-                rollout.canary_version, rollout.weight
-            );
-            (DeploymentState::RollingOut, reason)
-        }
-        (None, _) => (
-            DeploymentState::Ready,
-            format!("a probe prediction with version {version} succeeded"),
-        ),
     }
 }

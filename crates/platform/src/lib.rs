@@ -3,8 +3,10 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod async_predictions;
 pub mod auth;
 pub mod blobs;
+pub mod callbacks;
 pub mod clock;
 pub mod datasets;
 pub mod deployments;
@@ -20,11 +22,13 @@ pub mod overview;
 mod page;
 pub mod projects;
 pub mod rollouts;
+pub mod scoring_runs;
 mod secrets;
 pub mod sessions;
 pub mod signing_keys;
 pub mod training_runs;
 pub mod users;
+pub mod webhook_secrets;
 
 pub use auth::Auth;
 pub use blobs::Blobs;

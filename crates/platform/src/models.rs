@@ -1,6 +1,7 @@
 use domain::ids::{ModelId, ProjectId};
 use domain::models::{Alias, Model, ModelSummary, ModelVersion};
 use domain::page::PageRequest;
+use domain::scoring_runs::VersionRef;
 use domain::{Actor, Error, Name, Page, Permission, Result};
 use serde_json::json;
 use store::Conn;
@@ -50,6 +51,30 @@ pub async fn get_version(
     let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
     let model = find(&mut conn, project, name).await?;
     let found = store::models::versions(&mut conn, model.id, Some(version), true).await?;
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::not_found("model version"))
+}
+
+/// The version that is meant, without its evaluation.
+///
+/// # Errors
+/// `NotFound` for the model, the alias or the version.
+pub(crate) async fn resolve(
+    conn: &mut Conn,
+    project: ProjectId,
+    name: &Name,
+    version: &VersionRef,
+) -> Result<ModelVersion> {
+    let model = find(conn, project, name).await?;
+    let version = match version {
+        VersionRef::Number(number) => *number,
+        VersionRef::Alias(alias) => version_of(conn, model.id, alias)
+            .await?
+            .ok_or_else(|| Error::not_found("alias"))?,
+    };
+    let found = store::models::versions(conn, model.id, Some(version), false).await?;
     found
         .into_iter()
         .next()

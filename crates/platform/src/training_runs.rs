@@ -1,7 +1,6 @@
 mod attempt;
 mod columns;
 
-use domain::datasets::{DatasetStatus, DatasetVersion};
 use domain::events::Topic;
 use domain::ids::{JobId, ProjectId, TrainingRunId};
 use domain::page::PageRequest;
@@ -12,11 +11,10 @@ use domain::{Actor, Error, FieldError, Name, Page, Permission, Result, Timestamp
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Conn;
-use store::datasets::Which;
 use store::jobs::{Cancelled, NewJob};
 use store::training_runs::{Ending, Filter, NewRun};
 
-use crate::{Limits, Platform, access, events, page};
+use crate::{Limits, Platform, access, datasets, events, page};
 
 pub use attempt::{
     Finished, Outcome, Started, Trained, append_log, finished, report_progress, started,
@@ -52,7 +50,8 @@ pub async fn create(
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
     let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let dataset = ready_version(&mut tx, project, &spec).await?;
+    let dataset =
+        datasets::ready_version(&mut tx, project, &spec.dataset, spec.dataset_version).await?;
     columns::check(&spec, &dataset.columns)?;
     spec.dataset_version = Some(dataset.version);
     if spec.algorithm == Algorithm::Auto {
@@ -130,42 +129,6 @@ fn check_limits(budget: &mut TrainingBudget, limits: &Limits) -> Result<()> {
         Ok(())
     } else {
         Err(Error::Invalid(errors))
-    }
-}
-
-async fn ready_version(
-    conn: &mut Conn,
-    project: ProjectId,
-    spec: &TrainingSpec,
-) -> Result<DatasetVersion> {
-    let name = &spec.dataset;
-    let which = spec
-        .dataset_version
-        .map_or(Which::NewestReady, Which::Version);
-    let mut found = store::datasets::find(conn, project, name, which).await?;
-    if found.is_none() && which == Which::NewestReady {
-        found = store::datasets::find(conn, project, name, Which::Newest).await?;
-    }
-    let found = found.ok_or_else(|| Error::not_found("dataset"))?;
-    let version = found.version;
-    match found.status {
-        DatasetStatus::Ready => Ok(found),
-        DatasetStatus::Profiling => Err(Error::conflict(
-            "dataset_not_ready",
-            format!(
-                "version {version} of dataset {name} is still being read: try again when it is ready"
-            ),
-        )),
-        DatasetStatus::Failed => {
-            let why = found
-                .error
-                .as_deref()
-                .unwrap_or("its file could not be read");
-            let message = format!(
-                "version {version} of dataset {name} can not be trained on: {why}; upload a corrected file"
-            );
-            Err(Error::conflict("dataset_failed", message))
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use domain::{Error, FieldError, Result, Timestamp};
 
 use crate::dialects::{Dialect, Predicted, Written};
 use crate::recorder::{Counters, Outcome, Recorder, Sample};
-use crate::snapshot::{Arm, Deployment};
+use crate::snapshot::{Arm, Canary, Deployment};
 use crate::versions::{self, Version};
 
 /// Seconds after which a deployment that can not answer may.
@@ -57,12 +57,7 @@ pub fn from_deployment<D: Dialect>(
     deployment: &Deployment,
     request: &Request<'_, D>,
 ) -> Result<Answer> {
-    let canary = match request.forced {
-        None => deployment.route(request.routing_key),
-        Some(Forced::Stable) => None,
-        Some(Forced::Canary) => deployment.canary.as_ref(),
-    };
-    let Some(canary) = canary else {
+    let Some(canary) = canary(deployment, request) else {
         return from_stable(recorder, deployment, request);
     };
     match attempt(&canary.arm.version, Route::Canary, request) {
@@ -94,6 +89,41 @@ pub fn from_deployment<D: Dialect>(
                 }
             }
         }
+    }
+}
+
+/// Whether a deployment takes the inputs of a request, without predicting: for one that is answered later.
+///
+/// # Errors
+/// As [`from_deployment`], but for what only the model finds.
+pub fn check<D: Dialect>(deployment: &Deployment, request: &Request<'_, D>) -> Result<()> {
+    let read = |version: &Version| {
+        let predictor = version.predictor();
+        let predictor = predictor.as_deref()?;
+        Some(request.dialect.read(predictor, request.body).map(drop))
+    };
+    if let Some(canary) = canary(deployment, request)
+        && let Some(Ok(())) = read(&canary.arm.version)
+    {
+        return Ok(());
+    }
+    check_ready(deployment)?;
+    let Arm { version, counters } = &deployment.stable;
+    match read(version) {
+        Some(Err(errors)) => {
+            counters.record_refused();
+            Err(Error::Invalid(errors))
+        }
+        Some(Ok(())) | None => Ok(()),
+    }
+}
+
+/// The canary, if the request goes there first.
+fn canary<'d, D>(deployment: &'d Deployment, request: &Request<'_, D>) -> Option<&'d Canary> {
+    match request.forced {
+        None => deployment.route(request.routing_key),
+        Some(Forced::Stable) => None,
+        Some(Forced::Canary) => deployment.canary.as_ref(),
     }
 }
 

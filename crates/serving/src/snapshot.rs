@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use domain::deployments::CorsOrigins;
 use domain::ids::{ApiKeyId, DeploymentId, ModelVersionId, ProjectId, RolloutId};
 use domain::predictions::Route;
 use domain::routing;
@@ -23,6 +24,8 @@ pub struct Snapshot {
     keys: HashMap<[u8; 32], Arc<Key>>,
     keys_by_id: HashMap<ApiKeyId, Arc<Key>>,
     versions: HashMap<ModelVersionId, Arc<Version>>,
+    /// The deployments that pages of other sites may call, by their names in all projects.
+    open_to_pages: HashMap<String, Vec<Arc<Deployment>>>,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,7 @@ pub struct Deployment {
     pub gate: Arc<Gate>,
     pub stable: Arm,
     pub canary: Option<Canary>,
+    cors_origins: CorsOrigins,
 }
 
 /// A version behind a deployment, and the counters of what it does there.
@@ -226,7 +230,7 @@ impl Snapshot {
         let before = previous
             .deployment(row.project, row.name.as_str())
             .filter(|before| before.id == row.id);
-        let deployment = Deployment {
+        let deployment = Arc::new(Deployment {
             gate: before
                 .map(|before| Arc::clone(&before.gate))
                 .unwrap_or_default(),
@@ -236,10 +240,17 @@ impl Snapshot {
             salt: routing::salt(row.id),
             stable: arm(stable, Route::Stable),
             canary,
-        };
+            cors_origins: row.cors_origins.clone(),
+        });
+        if !row.cors_origins.is_empty() {
+            self.open_to_pages
+                .entry(row.name.as_str().to_owned())
+                .or_default()
+                .push(Arc::clone(&deployment));
+        }
         project
             .deployments
-            .insert(row.name.as_str().to_owned(), Arc::new(deployment));
+            .insert(row.name.as_str().to_owned(), deployment);
     }
 
     #[inline]
@@ -266,6 +277,27 @@ impl Snapshot {
     #[inline]
     pub fn deployment(&self, project: ProjectId, name: &str) -> Option<&Arc<Deployment>> {
         self.projects.get(&project)?.deployments.get(name)
+    }
+
+    /// What allows a page of this origin to call the deployment: the origin, or `*`. Before the caller is known his project
+    /// is not either, so any deployment of that name may allow it.
+    pub fn allowed_origin(
+        &self,
+        project: Option<ProjectId>,
+        deployment: &str,
+        origin: &str,
+    ) -> Option<&str> {
+        match project {
+            Some(project) => self
+                .deployment(project, deployment)?
+                .cors_origins
+                .allowed(origin),
+            None => self
+                .open_to_pages
+                .get(deployment)?
+                .iter()
+                .find_map(|deployment| deployment.cors_origins.allowed(origin)),
+        }
     }
 
     /// By its number, `3`, or by an alias, `@champion`.

@@ -1,7 +1,7 @@
 use domain::datasets::{
-    ColumnProfile, DataFormat, DatasetSummary, DatasetVersion, Preview, Profile,
+    ColumnProfile, DataFormat, DatasetLineage, DatasetSummary, DatasetVersion, Preview, Profile,
 };
-use domain::ids::{DatasetId, DatasetVersionId, JobId, ProjectId};
+use domain::ids::{DatasetId, DatasetVersionId, JobId, ProjectId, ScoringRunId};
 use domain::{Name, Timestamp};
 use sqlx::types::{Json, Uuid};
 use time::OffsetDateTime;
@@ -18,6 +18,8 @@ pub struct NewVersion<'a> {
     pub format: DataFormat,
     pub sha256: &'a str,
     pub job: JobId,
+    /// The run that made it; `None` for an upload.
+    pub scoring_run: Option<ScoringRunId>,
     pub created_by: &'a str,
     pub created_at: Timestamp,
 }
@@ -50,6 +52,7 @@ struct Row {
     bytes: i64,
     sha256: String,
     columns: Option<Json<Vec<ColumnProfile>>>,
+    lineage: Option<Json<DatasetLineage>>,
     created_by: String,
     created_at: OffsetDateTime,
 }
@@ -68,6 +71,7 @@ impl Row {
             bytes: self.bytes as u64,
             sha256: self.sha256,
             columns: self.columns.map(|columns| columns.0).unwrap_or_default(),
+            lineage: self.lineage.map(|lineage| lineage.0),
             created_by: self.created_by,
             created_at: self.created_at.into(),
         })
@@ -118,14 +122,15 @@ pub async fn next_version(conn: &mut Conn, dataset: DatasetId) -> Result<i32> {
 /// The job and the blob must be there already.
 pub async fn insert_version(conn: &mut Conn, new: &NewVersion<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO dataset_versions (id, dataset_id, version, status, format, sha256, job_id, created_by, created_at)
-         VALUES ($1, $2, $3, 'profiling', $4, $5, $6, $7, $8)",
+        "INSERT INTO dataset_versions (id, dataset_id, version, status, format, sha256, job_id, scoring_run_id, created_by, created_at)
+         VALUES ($1, $2, $3, 'profiling', $4, $5, $6, $7, $8, $9)",
         new.id.0,
         new.dataset.0,
         new.version,
         new.format.as_str(),
         new.sha256,
         new.job.0,
+        new.scoring_run.map(|id| id.0),
         new.created_by,
         new.created_at.into_inner(),
     )
@@ -148,7 +153,9 @@ pub async fn find(
     let row = sqlx::query_as!(
         Row,
         r#"SELECT v.id, d.project_id, v.dataset_id, d.name, v.version, v.status, v.error, v.format, v.row_count, b.bytes, v.sha256,
-                  v.columns AS "columns: Json<Vec<ColumnProfile>>", v.created_by, v.created_at
+                  v.columns AS "columns: Json<Vec<ColumnProfile>>",
+                  (SELECT l.lineage FROM dataset_lineages l WHERE l.scoring_run_id = v.scoring_run_id) AS "lineage: Json<DatasetLineage>",
+                  v.created_by, v.created_at
            FROM datasets d
            JOIN dataset_versions v ON v.dataset_id = d.id
            JOIN blobs b ON b.sha256 = v.sha256
@@ -169,7 +176,9 @@ pub async fn find_by_id(conn: &mut Conn, id: DatasetVersionId) -> Result<Option<
     let row = sqlx::query_as!(
         Row,
         r#"SELECT v.id, d.project_id, v.dataset_id, d.name, v.version, v.status, v.error, v.format, v.row_count, b.bytes, v.sha256,
-                  v.columns AS "columns: Json<Vec<ColumnProfile>>", v.created_by, v.created_at
+                  v.columns AS "columns: Json<Vec<ColumnProfile>>",
+                  (SELECT l.lineage FROM dataset_lineages l WHERE l.scoring_run_id = v.scoring_run_id) AS "lineage: Json<DatasetLineage>",
+                  v.created_by, v.created_at
            FROM datasets d
            JOIN dataset_versions v ON v.dataset_id = d.id
            JOIN blobs b ON b.sha256 = v.sha256
@@ -196,7 +205,9 @@ pub async fn versions(
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT v.id, d.project_id, v.dataset_id, d.name, v.version, v.status, v.error, v.format, v.row_count, b.bytes, v.sha256,
-                  NULL::jsonb AS "columns: Json<Vec<ColumnProfile>>", v.created_by, v.created_at
+                  NULL::jsonb AS "columns: Json<Vec<ColumnProfile>>",
+                  (SELECT l.lineage FROM dataset_lineages l WHERE l.scoring_run_id = v.scoring_run_id) AS "lineage: Json<DatasetLineage>",
+                  v.created_by, v.created_at
            FROM datasets d
            JOIN dataset_versions v ON v.dataset_id = d.id
            JOIN blobs b ON b.sha256 = v.sha256

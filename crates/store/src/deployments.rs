@@ -1,10 +1,11 @@
 pub mod serving;
 
+use domain::deployments::CorsOrigins;
 use domain::ids::{DeploymentId, ModelId, ModelVersionId, ProjectId};
 use domain::{Name, Timestamp};
 use time::OffsetDateTime;
 
-use crate::{Conn, Result, predictions, text};
+use crate::{Conn, Error, Result, predictions, text};
 
 /// A deployment as stored: its model and stable version named and numbered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub struct DeploymentRow {
     pub model: Name,
     pub stable_version_id: ModelVersionId,
     pub stable_version: i32,
+    pub cors_origins: CorsOrigins,
     pub revision: i64,
     pub created_by: String,
     pub created_at: Timestamp,
@@ -35,6 +37,7 @@ pub struct NewDeployment<'a> {
     pub project: ProjectId,
     pub name: &'a Name,
     pub stable: VersionKey,
+    pub cors_origins: &'a CorsOrigins,
     pub created_by: &'a str,
     pub at: Timestamp,
 }
@@ -47,6 +50,7 @@ struct Stored {
     model: String,
     stable_version_id: uuid::Uuid,
     stable_version: i32,
+    cors_origins: Vec<String>,
     revision: i64,
     created_by: String,
     created_at: OffsetDateTime,
@@ -54,7 +58,7 @@ struct Stored {
 }
 
 impl TryFrom<Stored> for DeploymentRow {
-    type Error = crate::Error;
+    type Error = Error;
 
     fn try_from(row: Stored) -> Result<Self> {
         Ok(Self {
@@ -65,6 +69,7 @@ impl TryFrom<Stored> for DeploymentRow {
             model: text::name("models.name", row.model)?,
             stable_version_id: ModelVersionId(row.stable_version_id),
             stable_version: row.stable_version,
+            cors_origins: cors_origins(row.cors_origins)?,
             revision: row.revision,
             created_by: row.created_by,
             created_at: row.created_at.into(),
@@ -73,17 +78,23 @@ impl TryFrom<Stored> for DeploymentRow {
     }
 }
 
+/// Every one was checked before it was stored.
+fn cors_origins(stored: Vec<String>) -> Result<CorsOrigins> {
+    CorsOrigins::new(stored).map_err(|error| Error::stored("deployments.cors_origins", error))
+}
+
 /// # Errors
 /// Breaks `deployments_name_key` when the name is taken.
 pub async fn insert(conn: &mut Conn, new: &NewDeployment<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO deployments (id, project_id, name, model_id, stable_version_id, created_by, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "INSERT INTO deployments (id, project_id, name, model_id, stable_version_id, cors_origins, created_by, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
         new.id.0,
         new.project.0,
         new.name.as_str(),
         new.stable.model.0,
         new.stable.version.0,
+        new.cors_origins.as_slice(),
         new.created_by,
         OffsetDateTime::from(new.at),
     )
@@ -100,7 +111,7 @@ pub async fn find(
     let row = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.revision, d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -118,7 +129,7 @@ pub async fn find_by_id(conn: &mut Conn, id: DeploymentId) -> Result<Option<Depl
     let row = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.revision, d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -147,7 +158,7 @@ pub async fn list(conn: &mut Conn, project: ProjectId) -> Result<Vec<DeploymentR
     let rows = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.revision, d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -199,6 +210,24 @@ pub async fn set_stable(
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Lets other web pages call it, and raises the revision.
+pub async fn set_cors_origins(
+    conn: &mut Conn,
+    id: DeploymentId,
+    origins: &CorsOrigins,
+    at: Timestamp,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE deployments SET cors_origins = $2, revision = revision + 1, updated_at = $3 WHERE id = $1",
+        id.0,
+        origins.as_slice(),
+        OffsetDateTime::from(at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Raises the revision: something of the deployment changed, though not its stable version.

@@ -315,6 +315,7 @@ fn columns(fences: &[Fence]) -> (Vec<uuid::Uuid>, Vec<i32>) {
         .unzip()
 }
 
-fn interval(duration: Duration) -> Result<PgInterval> {
+/// A length of time for the database's clock to add.
+pub(crate) fn interval(duration: Duration) -> Result<PgInterval> {
     PgInterval::try_from(duration).map_err(Error::Database)
 }

@@ -3,7 +3,9 @@
 
 pub mod api_key_usage;
 pub mod api_keys;
+pub mod async_predictions;
 pub mod blobs;
+pub mod callbacks;
 pub mod datasets;
 pub mod deployments;
 pub mod error;
@@ -20,6 +22,7 @@ pub mod overview;
 pub mod predictions;
 pub mod projects;
 pub mod rollouts;
+pub mod scoring_runs;
 #[cfg(feature = "scratch")]
 pub mod scratch;
 pub mod sessions;
@@ -28,6 +31,7 @@ pub mod signing_keys;
 pub mod text;
 pub mod training_runs;
 pub mod users;
+pub mod webhook_secrets;
 
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;

@@ -75,8 +75,33 @@ impl ScratchDatabase {
     pub async fn expire_leases(&self) -> Result<()> {
         let mut conn = connect(&self.url()).await?;
         let expire =
-            "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE state = 'running'";
+            "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE state = 'running';
+             UPDATE async_predictions SET lease_until = now() - interval '1 second' WHERE state = 'running';
+             UPDATE callbacks SET lease_until = now() - interval '1 second' WHERE state = 'sending'";
         run(&mut conn, expire.to_owned()).await?;
+        conn.close().await?;
+        Ok(())
+    }
+
+    /// Lets asynchronous predictions that are accepted from now on wait, until `false` gives them their turn.
+    pub async fn hold_async_predictions(&self, hold: bool) -> Result<()> {
+        let mut conn = connect(&self.url()).await?;
+        let statements = if hold {
+            "ALTER TABLE async_predictions ALTER run_after SET DEFAULT now() + interval '1 hour'"
+        } else {
+            "ALTER TABLE async_predictions ALTER run_after SET DEFAULT now();
+             UPDATE async_predictions SET run_after = now() WHERE state = 'queued'"
+        };
+        run(&mut conn, statements.to_owned()).await?;
+        conn.close().await?;
+        Ok(())
+    }
+
+    /// As if the pauses between the attempts at callbacks were over.
+    pub async fn end_pauses(&self) -> Result<()> {
+        let mut conn = connect(&self.url()).await?;
+        let due = "UPDATE callbacks SET next_attempt_at = now() WHERE state = 'pending'";
+        run(&mut conn, due.to_owned()).await?;
         conn.close().await?;
         Ok(())
     }

@@ -51,6 +51,29 @@ impl TestDatabase {
             database.expire_leases().await.expect("Postgres is there");
         }
     }
+
+    /// Lets asynchronous predictions that are accepted from now on wait, until `false` gives them their turn.
+    ///
+    /// # Panics
+    /// When Postgres is not there.
+    pub async fn hold_async_predictions(&self, hold: bool) {
+        if let Some(database) = &self.0 {
+            database
+                .hold_async_predictions(hold)
+                .await
+                .expect("Postgres is there");
+        }
+    }
+
+    /// As if the pauses between the attempts at callbacks were over.
+    ///
+    /// # Panics
+    /// When Postgres is not there.
+    pub async fn end_pauses(&self) {
+        if let Some(database) = &self.0 {
+            database.end_pauses().await.expect("Postgres is there");
+        }
+    }
 }
 
 impl Drop for TestDatabase {

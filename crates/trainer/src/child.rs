@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 pub use death::death;
 
 use crate::failure::failure;
-use crate::{DataError, TrainEvent, profile, train};
+use crate::{DataError, ScoreSpec, ScoredTable, TrainEvent, profile, score, train};
 
 /// A request of more bytes than this is refused.
 const MAX_REQUEST_BYTES: u64 = 16 << 20;
@@ -47,6 +47,16 @@ pub enum ChildRequest {
         output: PathBuf,
         limits: ChildLimits,
     },
+    Score {
+        path: PathBuf,
+        format: DataFormat,
+        spec: Box<ScoreSpec>,
+        /// The model's file.
+        artifact: PathBuf,
+        /// Where the scored table goes, as in `Train`.
+        output: PathBuf,
+        limits: ChildLimits,
+    },
 }
 
 /// What the child takes of the machine at most.
@@ -67,6 +77,11 @@ pub enum ChildMessage {
         fraction: f64,
     },
     Progress(Progress),
+    /// Of a scoring: the rows that are done, and how many of them the model refused.
+    Scoring {
+        rows: u64,
+        rows_failed: u64,
+    },
     Log {
         level: LogLevel,
         message: String,
@@ -75,6 +90,8 @@ pub enum ChildMessage {
     Profile(Profile),
     /// The result of [`ChildRequest::Train`].
     Trained(Box<TrainedModel>),
+    /// The result of [`ChildRequest::Score`].
+    Scored(ScoredTable),
     /// The result when the table is at fault.
     Unreadable(DataError),
     /// The result when the run failed for any other reason.
@@ -178,6 +195,20 @@ fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessa
                 Err(error) => ChildMessage::Failed(error),
             }
         }
+        ChildRequest::Score {
+            path,
+            format,
+            spec,
+            artifact,
+            output,
+            ..
+        } => {
+            let mut tell = |rows, rows_failed| speaker.scoring(spec.rows, rows, rows_failed);
+            match score(path, *format, spec, artifact, output, &mut tell) {
+                Ok(scored) => ChildMessage::Scored(scored),
+                Err(error) => ChildMessage::Failed(error),
+            }
+        }
     }
 }
 
@@ -238,6 +269,15 @@ impl<W: Write> Speaker<W> {
             fraction,
         }) {
             self.say(&ChildMessage::Profiling { fraction });
+        }
+    }
+
+    fn scoring(&mut self, of: u64, rows: u64, rows_failed: u64) {
+        if self.moves(Progress {
+            stage: domain::training_runs::Stage::Prepare,
+            fraction: rows as f64 / of.max(1) as f64,
+        }) {
+            self.say(&ChildMessage::Scoring { rows, rows_failed });
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reading tables, profiling them, and training models on them. All of it runs in a child process with limits on
+//! Reading tables, profiling them, training models on them, and scoring them. All of it runs in a child process with limits on
 //! memory, time and files: here are pure functions of a file and a request, which report through callbacks, and the
 //! child's side of its conversation with the server ([`child`]).
 
@@ -11,11 +11,13 @@ mod fit;
 mod package;
 mod profile;
 pub mod read;
+mod score;
 mod split;
 mod table;
 mod train;
 
 pub use error::DataError;
 pub use profile::profile;
+pub use score::{ScoreSpec, ScoredTable, score};
 pub use split::{RowSplit, split};
 pub use train::{TrainEvent, Trained, train};

@@ -6,23 +6,22 @@ mod parquet;
 
 use std::path::Path;
 
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use domain::datasets::{ColumnType, DataFormat};
 
 pub use cell::{Cell, Kinds, Number, is_missing, parse_boolean, parse_number};
 
-use crate::DataError;
+pub use domain::datasets::{MAX_COLUMN_NAME as MAX_NAME_CHARS, MAX_COLUMNS};
 
-/// More columns than this are refused.
-pub const MAX_COLUMNS: usize = 4096;
+use crate::DataError;
 
 /// A value of more bytes than this is refused.
 pub const MAX_CELL_BYTES: usize = 1 << 20;
 
 /// A row of more bytes than this is refused.
 pub const MAX_ROW_BYTES: usize = 32 << 20;
-
-/// A column's name of more characters than this is refused.
-pub const MAX_NAME_CHARS: usize = 200;
 
 /// What a file says about its columns before its first row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +71,59 @@ pub fn scan<S: CellSink>(
         ));
     }
     Ok(rows)
+}
+
+/// A table in batches of rows, each column as an array of its own type.
+pub(crate) struct Batches(Source);
+
+enum Source {
+    Csv(Box<csv::Batches>),
+    Parquet(Box<parquet::Batches>),
+}
+
+impl Batches {
+    /// `columns` are places in the file, ascending. `types` are what a profile of the file found in them: a CSV file itself does
+    /// not say.
+    pub(crate) fn open(
+        path: &Path,
+        format: DataFormat,
+        columns: &[usize],
+        types: &[ColumnType],
+    ) -> Result<Self, DataError> {
+        Ok(Self(match format {
+            DataFormat::Csv => Source::Csv(Box::new(csv::Batches::open(path, columns, types)?)),
+            DataFormat::Parquet => {
+                Source::Parquet(Box::new(parquet::Batches::open(path, columns)?))
+            }
+        }))
+    }
+
+    /// Of every batch, column by column; any value may be missing.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        match &self.0 {
+            Source::Csv(batches) => batches.schema(),
+            Source::Parquet(batches) => batches.schema(),
+        }
+    }
+
+    /// `None` after the last one.
+    pub(crate) fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        match &mut self.0 {
+            Source::Csv(batches) => batches.next_batch(),
+            Source::Parquet(batches) => batches.next_batch(),
+        }
+    }
+}
+
+/// Hands out the values of one column of a batch.
+///
+/// # Errors
+/// What is wrong, and with which row of the batch, counted from 0.
+pub(crate) fn cells(
+    array: &ArrayRef,
+    emit: &mut impl FnMut(usize, Cell<'_>),
+) -> Result<(), (usize, DataError)> {
+    parquet::cells(array, emit)
 }
 
 /// Names without the spaces around them, or what is wrong with one.

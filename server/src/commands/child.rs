@@ -1,4 +1,4 @@
-//! `volary child`: what decodes files and trains models, under the limits that it puts on itself. It has no database
+//! `volary child`: what decodes files, trains models and scores tables, under the limits that it puts on itself. It has no database
 //! and no network, and speaks JSON lines over its standard streams.
 
 use std::process::ExitCode;

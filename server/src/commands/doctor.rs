@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use crate::commands::{block_on, say};
 use crate::config::{BaseConfig, HttpConfig};
 use crate::start;
+use crate::tls::Tls;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -16,15 +17,16 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     start::restrict_new_files();
-    let failed = block_on(async {
+    let (failed, all) = block_on(async {
         let checks = [
             ("data directory", data_dir(&args.base)),
             ("front end", front_end(&args.http)),
             ("secrets", secrets(&args.base)),
             ("listen address", listen(&args.http).await),
+            ("TLS", tls(&args.http)),
             ("database", database(&args.base).await),
         ];
-        let mut failed = 0;
+        let (mut failed, all) = (0, checks.len());
         for (name, result) in checks {
             match result {
                 Ok(found) => say(format_args!("ok      {name}: {found}")),
@@ -34,10 +36,10 @@ pub fn run(args: Args) -> Result<()> {
                 }
             }
         }
-        anyhow::Ok(failed)
+        anyhow::Ok((failed, all))
     })?;
     if failed > 0 {
-        bail!("{failed} of 5 checks failed");
+        bail!("{failed} of {all} checks failed");
     }
     Ok(())
 }
@@ -73,10 +75,20 @@ fn secrets(base: &BaseConfig) -> Result<String> {
 }
 
 async fn listen(http: &HttpConfig) -> Result<String> {
+    http.check()?;
     match tokio::net::TcpListener::bind(http.listen).await {
         Ok(_) => Ok(format!("{} is free", http.listen)),
         Err(error) => bail!("{}: {error} (is the server running already?)", http.listen),
     }
+}
+
+fn tls(http: &HttpConfig) -> Result<String> {
+    let Some(files) = http.tls.files()? else {
+        return Ok("plain HTTP".to_owned());
+    };
+    let found = format!("HTTPS with {}", files.cert.display());
+    Tls::open(files, platform::Clock::System.now())?;
+    Ok(found)
 }
 
 async fn database(base: &BaseConfig) -> Result<String> {

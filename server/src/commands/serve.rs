@@ -1,5 +1,6 @@
 //! `volary serve`: listens at once, becomes ready when Postgres, the schema and the first serving snapshot are there.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config};
 use crate::postgres::PrivatePostgres;
 use crate::state::{AppState, Role};
+use crate::tls::Tls;
 use crate::{commands, demo, listen, logging, router, start};
 
 #[derive(clap::Args, Debug)]
@@ -55,9 +57,15 @@ pub fn run(args: Args) -> Result<()> {
 
 async fn serve(args: Args) -> Result<()> {
     let config = args.config;
-    let listener = TcpListener::bind(config.http.listen)
-        .await
-        .with_context(|| format!("VOLARY_LISTEN: can not listen on {}", config.http.listen))?;
+    config.http.check()?;
+    let now = platform::Clock::System.now();
+    let tls = config.http.tls.files()?;
+    let tls = tls.map(|files| Tls::open(files, now)).transpose()?;
+    let listener = bind("VOLARY_LISTEN", config.http.listen).await?;
+    let redirecting = match config.http.tls.http_redirect {
+        Some(address) => Some(bind("VOLARY_HTTP_REDIRECT", address).await?),
+        None => None,
+    };
     let bound = listener.local_addr()?;
     let database = start::Database::locate(&config.base)?;
     let issuer = config
@@ -68,7 +76,8 @@ async fn serve(args: Args) -> Result<()> {
         .trim_end_matches('/');
     let platform = start::platform(&config.base, &database, issuer)?;
     let shutdown = CancellationToken::new();
-    let state = AppState::new(platform, config, args.role.into(), bound, shutdown.clone());
+    let role = args.role.into();
+    let state = AppState::new(platform, config, role, bound, tls, shutdown.clone());
     start::warn_about_cookies(&state.config.http);
     state.tasks.spawn(start::stop_on_signal(shutdown.clone()));
 
@@ -76,6 +85,9 @@ async fn serve(args: Args) -> Result<()> {
     let http = state
         .tasks
         .spawn(listen::serve(listener, router, state.clone()));
+    if let Some(listener) = redirecting {
+        state.tasks.spawn(listen::redirect(listener, state.clone()));
+    }
 
     let mut private = None;
     let ready = tokio::select! {
@@ -89,6 +101,12 @@ async fn serve(args: Args) -> Result<()> {
     http.await.ok();
     finish(&state, private).await;
     ready
+}
+
+async fn bind(variable: &str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{variable}: can not listen on {address}"))
 }
 
 /// Brings up what is behind the listener, in the order in which one needs the other.
@@ -108,7 +126,8 @@ async fn get_ready(
     let setup_link = start::patiently(|| start::first_admin(state)).await?;
     start::patiently(|| start::background(state)).await?;
     let address = config::http::reachable(state.bound);
-    commands::say(format_args!("volary ready on http://{address}"));
+    let scheme = state.config.http.scheme();
+    commands::say(format_args!("volary ready on {scheme}://{address}"));
     if demo {
         state.tasks.spawn(demo::run(state.clone()));
     } else if let Some(link) = setup_link {

@@ -2,9 +2,10 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use url::Url;
 
-use super::Network;
+use super::{Network, TlsConfig};
 
 /// How the platform is reached.
 #[derive(clap::Args, Clone, Debug)]
@@ -24,7 +25,9 @@ pub struct HttpConfig {
         help_heading = "HTTP"
     )]
     pub allowed_hosts: Vec<String>,
-    /// Proxies whose X-Forwarded-For is believed: addresses or ranges; none unless told
+    #[command(flatten)]
+    pub tls: TlsConfig,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or ranges; none unless told
     #[arg(
         long,
         env = "VOLARY_TRUSTED_PROXIES",
@@ -80,19 +83,52 @@ impl HttpConfig {
         std::path::absolute(&dir).unwrap_or(dir)
     }
 
+    /// # Errors
+    /// Settings that do not go together, or plain HTTP to other machines that nobody asked for.
+    pub fn check(&self) -> Result<()> {
+        let has_tls = self.tls.files()?.is_some();
+        if let Some(url) = &self.public_url {
+            ensure!(
+                !has_tls || url.scheme() == "https",
+                "VOLARY_PUBLIC_URL is {url}, but with VOLARY_TLS_CERT the server speaks HTTPS alone: let it begin with https"
+            );
+        }
+        if let Some(address) = self.tls.http_redirect {
+            ensure!(
+                has_tls,
+                "VOLARY_HTTP_REDIRECT is {address}, but there is no HTTPS to send on to: set VOLARY_TLS_CERT and VOLARY_TLS_KEY as well"
+            );
+        }
+        let stays_private =
+            has_tls || self.listen.ip().is_loopback() || !self.trusted_proxies.is_empty();
+        ensure!(
+            stays_private || self.tls.insecure_http,
+            "VOLARY_LISTEN is {}, which other machines reach by plain HTTP, and whoever is on the way reads passwords and keys: \
+             give a certificate (VOLARY_TLS_CERT and VOLARY_TLS_KEY), name the proxy that ends TLS in front (VOLARY_TRUSTED_PROXIES), \
+             or set VOLARY_INSECURE_HTTP=true if you accept that",
+            self.listen
+        );
+        Ok(())
+    }
+
     /// Whether browsers reach the server over TLS, or could be made to: everything but plain HTTP on loopback.
     pub fn is_secure(&self) -> bool {
         match &self.public_url {
             Some(url) => url.scheme() == "https" || !is_loopback_host(url),
-            None => !self.listen.ip().is_loopback(),
+            None => self.tls.is_on() || !self.listen.ip().is_loopback(),
         }
+    }
+
+    /// Of the address that is listened on.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_on() { "https" } else { "http" }
     }
 
     /// The address to print and to put in links, given the one that is listened on.
     pub fn base_url(&self, bound: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", reachable(bound)),
+            None => format!("{}://{}", self.scheme(), reachable(bound)),
         }
     }
 }
@@ -116,7 +152,7 @@ fn is_loopback_host(url: &Url) -> bool {
     }
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let bad = || {
         format!("{text:?} is not an address to listen on: use host:port, such as 127.0.0.1:3000")
     };
@@ -162,6 +198,62 @@ mod tests {
         ] {
             assert!(parse_public_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[derive(clap::Parser)]
+    struct Typed {
+        #[command(flatten)]
+        http: HttpConfig,
+    }
+
+    fn check(options: &[&str]) -> Result<(), String> {
+        let arguments = ["volary"].iter().chain(options);
+        let typed = <Typed as clap::Parser>::try_parse_from(arguments).unwrap();
+        typed.http.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn plain_http_to_other_machines_has_to_be_asked_for() {
+        let open = ["--listen", "0.0.0.0:3000"];
+        let refused = check(&open).unwrap_err();
+        for part in [
+            "VOLARY_LISTEN is 0.0.0.0:3000",
+            "VOLARY_TLS_CERT",
+            "VOLARY_TRUSTED_PROXIES",
+            "VOLARY_INSECURE_HTTP=true",
+        ] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        for more in [
+            &["--insecure-http"][..],
+            &["--trusted-proxies", "10.0.0.0/8"],
+            &["--tls-cert", "a.pem", "--tls-key", "b.pem"],
+        ] {
+            assert_eq!(check(&[&open[..], more].concat()), Ok(()), "{more:?}");
+        }
+        assert_eq!(check(&["--listen", "[::1]:3000"]), Ok(()));
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_named() {
+        let tls = ["--tls-cert", "a.pem", "--tls-key", "b.pem"];
+        for (options, named) in [
+            (vec!["--tls-cert", "a.pem"], "VOLARY_TLS_KEY"),
+            (vec!["--tls-key", "a.pem"], "VOLARY_TLS_CERT"),
+            (
+                vec!["--http-redirect", "127.0.0.1:80"],
+                "VOLARY_HTTP_REDIRECT",
+            ),
+            (
+                [&tls[..], &["--public-url", "http://volary.example.com"]].concat(),
+                "VOLARY_PUBLIC_URL",
+            ),
+        ] {
+            let refused = check(&options).unwrap_err();
+            assert!(refused.contains(named), "{refused}");
+        }
+        let redirecting = [&tls[..], &["--http-redirect", "127.0.0.1:80"]].concat();
+        assert_eq!(check(&redirecting), Ok(()));
     }
 
     #[test]

@@ -39,6 +39,15 @@ pub struct PredictionConfig {
         help_heading = "Predictions"
     )]
     pub prediction_log_redact: Vec<String>,
+    /// How long the answer to a prediction that nobody waited for is kept, in seconds
+    #[arg(long, env = "VOLARY_ASYNC_RETENTION", value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(60..=31_536_000), help_heading = "Predictions")]
+    pub async_retention: u32,
+    /// Most predictions of one deployment that may wait to be answered; others get 503
+    #[arg(long, env = "VOLARY_ASYNC_QUEUE_LIMIT", value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Predictions")]
+    pub async_queue_limit: u32,
+    /// The same over all deployments
+    #[arg(long, env = "VOLARY_ASYNC_TOTAL_LIMIT", value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000), help_heading = "Predictions")]
+    pub async_total_limit: u32,
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

@@ -1,17 +1,20 @@
-//! A trickle of predictions through the real endpoint, as any client would send them.
+//! A trickle of predictions through the real endpoint, as any client would send them; only the network is left out.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use bytes::Bytes;
 use domain::Name;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Request, StatusCode};
+use http_body_util::Full;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::{ADDED, TARGET};
 use crate::config::http::reachable;
+use crate::listen::Peer;
+use crate::routes::predict::direct;
 use crate::state::AppState;
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -28,14 +31,14 @@ pub(super) async fn send(
     table: &[u8],
 ) -> Result<()> {
     let rows = rows(table)?;
-    let address = reachable(state.bound);
     let mut pause = tokio::time::interval(PAUSE);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let count = DURATION.as_millis() / PAUSE.as_millis();
     for number in 0..usize::try_from(count).unwrap_or(usize::MAX) {
         pause.tick().await;
         let row = &rows[number % rows.len()];
-        let asked = tokio::time::timeout(ANSWER, ask(address, deployment, key, row)).await;
+        let asked = Box::pin(ask(state, deployment, key, row));
+        let asked = tokio::time::timeout(ANSWER, asked).await;
         if let Err(error) = asked.context("no answer in time").and_then(|asked| asked) {
             // A restart of the database, a deleted deployment: the next one may go well.
             tracing::debug!(error = format!("{error:#}"), "a demo prediction failed");
@@ -45,28 +48,22 @@ pub(super) async fn send(
 }
 
 async fn ask(
-    address: SocketAddr,
+    state: &AppState,
     deployment: &Name,
     key: &SecretString,
     row: &Map<String, Value>,
 ) -> Result<()> {
+    let address = reachable(state.bound);
     let body = json!({ "inputs": row }).to_string();
-    let request = format!(
-        "POST /predict/{deployment} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        key.expose_secret(),
-        body.len()
-    );
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    let head = String::from_utf8_lossy(&answer);
-    ensure!(
-        head.starts_with("HTTP/1.1 200"),
-        "{}",
-        head.lines().next().unwrap_or_default()
-    );
+    let request = Request::post(format!("/predict/{deployment}"))
+        .header(HOST, address.to_string())
+        .header(AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))?;
+    let Ok(response) = direct::serve(state, Peer(address), request).await else {
+        bail!("nothing answers at this path");
+    };
+    ensure!(response.status() == StatusCode::OK, "{}", response.status());
     Ok(())
 }
 

@@ -48,7 +48,7 @@ impl RequestId {
     }
 }
 
-fn is_well_formed(text: &str) -> bool {
+pub fn is_well_formed(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len())
         && text
             .bytes()

@@ -188,7 +188,13 @@ async fn listen(
                         .to_owned(),
                 }));
             }
-            Some(ChildMessage::Profiling { .. } | ChildMessage::Profile(_)) | None => {}
+            Some(
+                ChildMessage::Profiling { .. }
+                | ChildMessage::Profile(_)
+                | ChildMessage::Scoring { .. }
+                | ChildMessage::Scored(_),
+            )
+            | None => {}
         }
     }
     let end = child.end().await.map_err(Error::internal)?;

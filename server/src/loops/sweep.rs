@@ -28,6 +28,7 @@ async fn tick(state: &AppState) -> Result<()> {
         platform::metrics::drop_logged(platform, state.config.predictions.prediction_log_days)
             .await,
         platform::idempotent_requests::trim(platform).await,
+        platform::async_predictions::trim(platform, state.config.predictions.async_retention).await,
     ];
     let swept = platform
         .blobs

@@ -65,10 +65,16 @@ fn comes_from(state: &AppState, request: &Request) -> Origin {
         request.headers(),
         authority.as_ref().map(http::uri::Authority::as_str),
         public.as_deref(),
+        state.tls.is_some(),
     )
 }
 
-fn judge(headers: &HeaderMap, authority: Option<&str>, public: Option<&str>) -> Origin {
+fn judge(
+    headers: &HeaderMap,
+    authority: Option<&str>,
+    public: Option<&str>,
+    has_tls: bool,
+) -> Origin {
     let site = headers
         .get("sec-fetch-site")
         .map(http::HeaderValue::as_bytes);
@@ -83,7 +89,7 @@ fn judge(headers: &HeaderMap, authority: Option<&str>, public: Option<&str>) -> 
         [origin] => Some(
             origin
                 .to_str()
-                .is_ok_and(|origin| is_here(origin, authority, public)),
+                .is_ok_and(|origin| is_here(origin, authority, public, has_tls)),
         ),
         _ => Some(false),
     };
@@ -94,14 +100,14 @@ fn judge(headers: &HeaderMap, authority: Option<&str>, public: Option<&str>) -> 
     }
 }
 
-/// The public URL's origin, or the host that was asked, whatever the scheme: a proxy may have ended TLS.
-fn is_here(origin: &str, authority: Option<&str>, public: Option<&str>) -> bool {
+/// The public URL's origin, or the host that was asked. Its scheme is https when we end TLS, else either: a proxy may
+/// have ended it.
+fn is_here(origin: &str, authority: Option<&str>, public: Option<&str>, has_tls: bool) -> bool {
     if public == Some(origin) {
         return true;
     }
-    let host = origin
-        .strip_prefix("http://")
-        .or_else(|| origin.strip_prefix("https://"));
+    let plain = origin.strip_prefix("http://").filter(|_| !has_tls);
+    let host = plain.or_else(|| origin.strip_prefix("https://"));
     public.is_none() && host.is_some() && host == authority
 }
 
@@ -112,11 +118,25 @@ mod tests {
     use super::*;
 
     fn origin(headers: &[(&'static str, &str)], public: Option<&str>) -> Origin {
+        judge(&map(headers), Some("volary.test:3000"), public, false)
+    }
+
+    fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        judge(&map, Some("volary.test:3000"), public)
+        map
+    }
+
+    #[test]
+    fn where_tls_is_spoken_a_plain_page_of_the_same_host_is_elsewhere() {
+        let judged = |origin| {
+            let headers = map(&[("origin", origin)]);
+            judge(&headers, Some("volary.test:3000"), None, true)
+        };
+        assert_eq!(judged("https://volary.test:3000"), Origin::Here);
+        assert_eq!(judged("http://volary.test:3000"), Origin::Elsewhere);
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
         request.headers(),
         &state.config.http.trusted_proxies,
     );
+    let over_tls = headers::is_over_tls(&state, request.extensions().get(), request.headers());
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(client);
     let seen = Seen::of(&request);
@@ -58,7 +59,7 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
         now,
     };
     let mut response = error::finish(&failed, response);
-    headers::secure(&state, &seen.path, response.headers_mut());
+    headers::secure(&seen.path, over_tls, response.headers_mut());
     response
         .headers_mut()
         .insert(X_REQUEST_ID, request_id.header());

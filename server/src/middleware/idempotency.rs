@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Error;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use platform::idempotent_requests::{self, Claim, Named};
 use sha2::{Digest as _, Sha256};
 use store::idempotent_requests::Answer;
@@ -46,38 +46,41 @@ async fn once(state: &AppState, request: Request, next: Next, bodies: Bodies) ->
         return next.run(request).await;
     }
     match claim(state, request, bodies).await {
-        Ok((Claim::Do(named), request)) => {
+        Ok((claim, request)) => {
             let holds_secret = holds_secret(request.uri().path());
-            let task = state.clone();
-            // A task of its own: a client that goes away before the answer is the one that will try again.
-            let done = state.tasks.spawn(async move {
-                let response = next.run(request).await;
-                settle(&task, &named, response, holds_secret).await
-            });
-            done.await
-                .unwrap_or_else(|error| ApiError::from(Error::internal(error)).into_response())
+            perform(state, claim, holds_secret, next.run(request)).await
         }
-        Ok((Claim::Done(answer), _)) => replay(answer),
         Err(error) => error.into_response(),
     }
 }
 
+/// For a handler that claims by itself: does the work and keeps its answer, or gives the answer of the first time.
+pub async fn perform(
+    state: &AppState,
+    claim: Claim,
+    holds_secret: bool,
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Response {
+    let named = match claim {
+        Claim::Do(named) => named,
+        Claim::Done(answer) => return replay(answer),
+    };
+    let task = state.clone();
+    // A task of its own: a client that goes away before the answer is the one that will try again.
+    let done = state.tasks.spawn(async move {
+        let response = work.await;
+        settle(&task, &named, response, holds_secret).await
+    });
+    done.await
+        .unwrap_or_else(|error| ApiError::from(Error::internal(error)).into_response())
+}
+
 async fn claim(state: &AppState, request: Request, bodies: Bodies) -> ApiResult<(Claim, Request)> {
     let (mut parts, body) = request.into_parts();
-    let key = key(&parts)?;
+    let key = key(&parts.headers)?;
     let Caller { actor, .. } = Caller::from_request_parts(&mut parts, state).await?;
-    let mut hash = Sha256::new();
-    for part in [
-        parts
-            .uri
-            .path_and_query()
-            .map(http::uri::PathAndQuery::as_str),
-        header(&parts, &CONTENT_TYPE),
-        header(&parts, &CONTENT_LENGTH).filter(|_| bodies == Bodies::Streamed),
-    ] {
-        hash.update(part.unwrap_or_default());
-        hash.update([0]);
-    }
+    let length = header(&parts, &CONTENT_LENGTH).filter(|_| bodies == Bodies::Streamed);
+    let mut hash = hash_head(&parts, length);
     let body = match bodies {
         Bodies::Streamed => body,
         Bodies::Whole => {
@@ -91,13 +94,45 @@ async fn claim(state: &AppState, request: Request, bodies: Bodies) -> ApiResult<
     Ok((claim, Request::from_parts(parts, body)))
 }
 
-fn key(parts: &Parts) -> ApiResult<String> {
+/// What must be the same of a request whose body is read whole.
+pub fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
+    hash_head(parts, None).chain_update(body).finalize().into()
+}
+
+fn hash_head(parts: &Parts, length: Option<&str>) -> Sha256 {
+    let mut hash = Sha256::new();
+    for part in [
+        parts
+            .uri
+            .path_and_query()
+            .map(http::uri::PathAndQuery::as_str),
+        header(parts, &CONTENT_TYPE),
+        length,
+    ] {
+        hash.update(part.unwrap_or_default());
+        hash.update([0]);
+    }
+    hash
+}
+
+/// The key of a request that has one.
+///
+/// # Errors
+/// 400 for a malformed one.
+pub fn key_of(headers: &HeaderMap) -> ApiResult<Option<String>> {
+    if !headers.contains_key(IDEMPOTENCY_KEY) {
+        return Ok(None);
+    }
+    key(headers).map(Some)
+}
+
+fn key(headers: &HeaderMap) -> ApiResult<String> {
     let bad = || {
         ApiError::bad_request(format!(
             "the header Idempotency-Key must come once, with 1 to {LONGEST} visible ASCII characters: send a new UUID for each request"
         ))
     };
-    let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let value = values.next().ok_or_else(bad)?;
     let is_good = values.next().is_none()
         && (1..=LONGEST).contains(&value.len())
@@ -112,9 +147,9 @@ fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
 
-/// Keys and invitations are shown once and kept nowhere, so their answers are not kept either.
+/// Secrets are kept nowhere but where they have their place, so answers that show one are not kept.
 fn holds_secret(path: &str) -> bool {
-    ["/api-keys", "/invitations"]
+    ["/api-keys", "/invitations", "/webhook-secret"]
         .iter()
         .any(|noun| path.contains(noun))
 }

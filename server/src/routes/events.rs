@@ -86,7 +86,7 @@ async fn hear(state: &AppState) -> Result<(), store::Error> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
-    /// Separated by commas: `datasets`, `runs`, `run:<id>`, `deployments`, `deployment:<name>`.
+    /// Separated by commas: `datasets`, `runs`, `run:<id>`, `scoring_runs`, `deployments`, `deployment:<name>`.
     topics: String,
 }
 

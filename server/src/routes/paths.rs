@@ -1,7 +1,7 @@
 //! The parameters in paths, by their names.
 
 use domain::Name;
-use domain::ids::{ApiKeyId, InvitationId, RolloutId, TrainingRunId, UserId};
+use domain::ids::{ApiKeyId, InvitationId, RolloutId, ScoringRunId, TrainingRunId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -19,6 +19,7 @@ paths! {
     OfDataset { project: Name, dataset: Name }
     OfDatasetVersion { project: Name, dataset: Name, version: i32 }
     OfTrainingRun { project: Name, training_run: TrainingRunId }
+    OfScoringRun { project: Name, scoring_run: ScoringRunId }
     OfModel { project: Name, model: Name }
     OfModelVersion { project: Name, model: Name, version: i32 }
     OfAlias { project: Name, model: Name, alias: Name }

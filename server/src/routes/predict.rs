@@ -4,7 +4,7 @@
 //! inputs against the model's signature, the model.
 
 pub(super) mod answer;
-mod body;
+pub(super) mod body;
 mod caller;
 pub mod direct;
 pub(super) mod document;
@@ -14,13 +14,18 @@ pub(super) mod respond;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use domain::async_predictions::AsyncPrediction;
 use domain::predictions::{PredictRequest, PredictResponse};
+use http::HeaderMap;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::async_predictions::{Prefer, submit};
+use crate::error::ApiResult;
 use crate::extract::Path;
+use crate::middleware::cors;
 use crate::openapi::Problems;
 use crate::state::AppState;
 use answer::{Call, Ended, Target, answer, native};
@@ -31,16 +36,16 @@ pub use pages::for_pages;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(by_deployment))
+        .routes(routes!(by_deployment, preflight))
         .routes(routes!(by_version))
         .merge(document::router())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct OfDeployment {
+pub(super) struct OfDeployment {
     /// The deployment's name.
-    deployment: String,
+    pub(super) deployment: String,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -67,21 +72,53 @@ pub(super) enum XCanary {
 #[utoipa::path(post, path = "/predict/{deployment}", operation_id = "predict", tag = "predictions",
     params(OfDeployment,
         ("x-route-key" = Option<String>, Header, description = "Who the request is for; the same key goes to the same version"),
-        ("x-canary" = inline(Option<XCanary>), Header, description = "`always` or `never`: forces the version; needs the scope write or admin")),
+        ("x-canary" = inline(Option<XCanary>), Header, description = "`always` or `never`: forces the version; needs the scope write or admin"),
+        ("prefer" = Option<String>, Header, description = "`respond-async`: as `POST /predict/{deployment}/async`, body included")),
     request_body = PredictRequest,
     responses((status = 200, body = PredictResponse, headers(
         ("x-model-version" = i32, description = "The version that answered"),
         ("server-timing" = String, description = "Milliseconds for auth, parse and predict"),
         ("ratelimit" = String, description = "What is left of the key's quota"),
-        ("ratelimit-policy" = String, description = "The key's quota"))), Problems))]
+        ("ratelimit-policy" = String, description = "The key's quota"))),
+        (status = 202, description = "Accepted, as the client preferred", body = AsyncPrediction, headers(("location" = String, description = "The prediction"))),
+        Problems))]
 async fn by_deployment(
     State(state): State<AppState>,
     Path(path): Path<OfDeployment>,
     request: Request,
 ) -> Response {
+    if Prefer::of(request.headers()).respond_async {
+        return Box::pin(submit(&state, &path.deployment, request)).await;
+    }
     let (parts, body) = request.into_parts();
     let call = Call::routed(&state, &parts, Target::Deployment(&path.deployment));
-    routed(answer(&call, body, native).await)
+    let ended = answer(&call, body, native).await;
+    let project = ended.project;
+    let mut response = routed(ended);
+    cors::expose(
+        &state,
+        project,
+        &path.deployment,
+        &parts.headers,
+        response.headers_mut(),
+    );
+    response
+}
+
+/// Ask whether a page may predict with a deployment
+///
+/// What browsers send by themselves before a page of another site predicts. The page may when the deployment's
+/// `cors_origins` list its origin; if not, the answer is 403, whether there is such a deployment or not.
+#[utoipa::path(options, path = "/predict/{deployment}", operation_id = "predict_preflight", tag = "predictions", security(()),
+    params(OfDeployment, ("origin" = String, Header, description = "The page's")),
+    responses((status = 204, description = "It may", headers(
+        ("access-control-allow-origin" = String, description = "The page's origin, or `*`"))), Problems))]
+async fn preflight(
+    State(state): State<AppState>,
+    Path(path): Path<OfDeployment>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    cors::preflight(&state, &path.deployment, &headers)
 }
 
 /// Predict with a version of a model

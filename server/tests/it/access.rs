@@ -28,7 +28,7 @@ fn routed() -> BTreeSet<(String, String)> {
             .unwrap()
             .iter()
             .flat_map(|(path, operations)| {
-                let methods = ["get", "put", "post", "delete", "patch"]
+                let methods = ["get", "put", "post", "delete", "patch", "options"]
                     .into_iter()
                     .filter(|method| operations.get(method).is_some());
                 // There, a path is also known with a slash at its end.
@@ -177,6 +177,7 @@ fn filled(path: &str) -> String {
         ("{project}", "default"),
         ("{version}", "1"),
         ("{training_run}", id.as_str()),
+        ("{scoring_run}", &id),
         ("{rollout}", &id),
         ("{user}", &id),
         ("{invitation}", &id),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use clap::Parser as _;
 use domain::{Name, Role, Scope};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use server::cli::{Cli, Command as CliCommand};
 use server::config::Config;
 use server::state::{AppState, Role as ProcessRole};
+use server::tls::Tls;
 use server::{listen, router, start};
 use testkit::{PASSWORD, TestPlatform};
 use tokio::net::TcpListener;
@@ -20,7 +22,7 @@ pub(crate) const ADMIN: &str = "ada@example.com";
 
 /// A server of its own; stops when dropped.
 pub(crate) struct App {
-    pub(crate) platform: TestPlatform,
+    pub(crate) platform: Arc<TestPlatform>,
     pub(crate) state: AppState,
     pub(crate) address: SocketAddr,
     client: reqwest::Client,
@@ -47,7 +49,7 @@ impl App {
 
     /// With other limits than the platform's own.
     pub(crate) async fn start_limited(platform: TestPlatform, limited: platform::Platform) -> Self {
-        let app = Self::start_on(platform, limited, &[]).await;
+        let app = Self::start_on(Arc::new(platform), limited, &[]).await;
         app.platform.admin().await;
         app
     }
@@ -55,11 +57,27 @@ impl App {
     /// Without any user.
     pub(crate) async fn start_empty(platform: TestPlatform, options: &[&str]) -> Self {
         let copy = platform.platform();
-        Self::start_on(platform, copy, options).await
+        Self::start_on(Arc::new(platform), copy, options).await
+    }
+
+    /// Another server on the same database and files, as after a restart.
+    pub(crate) async fn again(&self, options: &[&str]) -> Self {
+        let served = platform::Platform {
+            live: platform::Live::default(),
+            ..self.platform.platform()
+        };
+        Self::start_on(Arc::clone(&self.platform), served, options).await
+    }
+
+    /// Ends the server, and returns once nothing of it runs any more.
+    pub(crate) async fn stop(&self) {
+        self.state.shutdown.cancel();
+        self.state.tasks.close();
+        self.state.tasks.wait().await;
     }
 
     async fn start_on(
-        platform: TestPlatform,
+        platform: Arc<TestPlatform>,
         served: platform::Platform,
         options: &[&str],
     ) -> Self {
@@ -67,7 +85,10 @@ impl App {
         let address = listener.local_addr().unwrap();
         let config = config(platform.directory.path(), options);
         let shutdown = CancellationToken::new();
-        let state = AppState::new(served, config, ProcessRole::Gateway, address, shutdown);
+        let tls = config.http.tls.files().unwrap();
+        let tls = tls.map(|files| Tls::open(files, served.clock.now()).unwrap());
+        let role = ProcessRole::Gateway;
+        let state = AppState::new(served, config, role, address, tls, shutdown);
         state.readiness.schema_is_current();
         start::background(&state).await.unwrap();
         let router = router::build(&state);

@@ -124,7 +124,7 @@ fn table() -> String {
 }
 
 /// The `volary child` of this worker, if it has one.
-fn child_of(worker: &Child) -> Option<Pid> {
+pub(crate) fn child_of(worker: &Child) -> Option<Pid> {
     let entries = std::fs::read_dir("/proc").unwrap();
     entries.filter_map(Result::ok).find_map(|entry| {
         let process: i32 = entry.file_name().to_str()?.parse().ok()?;

@@ -12,7 +12,9 @@
 )]
 
 mod access;
+mod async_predictions;
 mod auth;
+mod cors;
 mod datasets;
 mod document;
 mod errors;
@@ -29,5 +31,7 @@ mod oip;
 mod openapi;
 mod predict;
 mod process;
+mod scoring_runs;
 mod served;
+mod tls;
 mod walkthrough;

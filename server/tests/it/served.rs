@@ -68,10 +68,7 @@ impl Served {
 
     /// A deployment of this version.
     pub(crate) async fn put(&self, deployment: &str, model: &str, version: i32) {
-        let spec = DeploymentSpec {
-            model: name(model),
-            version,
-        };
+        let spec = DeploymentSpec::new(name(model), version);
         let (platform, deployment) = (&self.app.platform, name(deployment));
         deployments::put(platform, &SYSTEM, &self.project, &deployment, spec, None)
             .await

@@ -143,7 +143,7 @@ fn Summary(dataset: DatasetVersion) -> impl IntoView {
         }
         .into_any(),
     };
-    let facts = vec![
+    let mut facts = vec![
         (
             "Status",
             view! { <Status state=dataset.status/> }.into_any(),
@@ -177,13 +177,29 @@ fn Summary(dataset: DatasetVersion) -> impl IntoView {
             view! { <Identifier text=dataset.sha256/> }.into_any(),
         ),
     ];
+    if let Some(made) = dataset.lineage {
+        let project = use_project().get_untracked();
+        let href = format!("/p/{project}/scoring-runs/{}", made.scoring_run);
+        let text = format!(
+            "{} v{} on {} v{}",
+            made.model, made.model_version, made.dataset, made.dataset_version
+        );
+        facts.push(("Predicted by", view! { <a href=href>{text}</a> }.into_any()));
+    }
     let train = (dataset.status == DatasetStatus::Ready && may_write()).then(|| {
         let project = use_project().get_untracked();
         let href = format!(
             "/p/{project}/training-runs/new?dataset={}&dataset_version={}",
             dataset.name, dataset.version
         );
-        view! { <a class="button primary small" href=href>"Train on this"</a> }
+        let score = format!(
+            "/p/{project}/scoring-runs?dataset={}/{}",
+            dataset.name, dataset.version
+        );
+        view! {
+            <a class="button small" href=score>"Score this"</a>
+            <a class="button primary small" href=href>"Train on this"</a>
+        }
     });
     view! {
         {note}

@@ -2,6 +2,7 @@
 
 mod history;
 mod metrics;
+mod origins;
 mod overview;
 mod traffic;
 

@@ -90,6 +90,10 @@ fn Version(model: Name, version: i32) -> impl IntoView {
             )
         }
     };
+    let score = {
+        let model = model.clone();
+        move || format!("/p/{}/scoring-runs?model={model}/{version}", project.get())
+    };
     let canaries = {
         let model = model.clone();
         loaded(deployments, move |cards| {
@@ -105,6 +109,7 @@ fn Version(model: Name, version: i32) -> impl IntoView {
     };
     view! {
         <PageHeader title=format!("{model} v{version}") crumbs>
+            <a class="button" href=score>"Score a table"</a>
             <a class="button primary" href=deploy>"Deploy as new"</a>
         </PageHeader>
         {loaded_page(resource, move |version| page(&project.get_untracked(), version, set, remove))}

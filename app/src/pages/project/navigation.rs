@@ -103,6 +103,7 @@ fn Links(label: &'static str) -> impl IntoView {
                 <NavLink to="" glyph=Glyph::Overview label="Overview"/>
                 <NavLink to="/datasets" glyph=Glyph::Dataset label="Datasets"/>
                 <NavLink to="/training-runs" glyph=Glyph::Run label="Training runs"/>
+                <NavLink to="/scoring-runs" glyph=Glyph::File label="Scoring runs"/>
                 <NavLink to="/models" glyph=Glyph::Model label="Models"/>
                 <NavLink to="/deployments" glyph=Glyph::Deployment label="Deployments"/>
             </div>

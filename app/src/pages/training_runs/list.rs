@@ -146,7 +146,7 @@ fn row(project: &Name, run: TrainingRun) -> impl IntoView + use<> {
 }
 
 /// The end of an id: version 7 ids of one minute share their beginning.
-pub(super) fn short_id(id: &str) -> String {
+pub(crate) fn short_id(id: &str) -> String {
     id.get(id.len().saturating_sub(8)..)
         .unwrap_or(id)
         .to_owned()

@@ -1,3 +1,5 @@
+mod cors_origins;
+
 use std::collections::HashMap;
 
 use domain::deployments::{DeploymentSpec, DeploymentState};
@@ -12,10 +14,7 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn spec(version: i32) -> DeploymentSpec {
-    DeploymentSpec {
-        model: name("price"),
-        version,
-    }
+    DeploymentSpec::new(name("price"), version)
 }
 
 pub(crate) fn canary(version: i32) -> RolloutSpec {

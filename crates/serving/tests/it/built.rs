@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use domain::api_keys::RateLimit;
 use domain::datasets::ColumnType;
+use domain::deployments::CorsOrigins;
 use domain::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
 use domain::models::InputField;
 use domain::serving::{
@@ -145,6 +146,7 @@ impl Built {
                 model,
                 stable: versions[0],
                 rollout: None,
+                cors_origins: CorsOrigins::default(),
             }],
         };
         let [a, b] = sha256;

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
 use domain::api_keys::RateLimit;
+use domain::deployments::CorsOrigins;
+use domain::ids::ProjectId;
 use serving::Snapshot;
 
 use crate::built::{Built, artifact, at};
@@ -76,4 +78,24 @@ fn versions_are_found_by_number_and_alias_in_their_project_only() {
     let stranger = domain::ids::ProjectId::at(at(99));
     assert!(snapshot.version(stranger, "price", "1").is_none());
     assert!(snapshot.deployment(stranger, "price").is_none());
+}
+
+#[test]
+fn before_the_caller_is_known_any_deployment_of_the_name_may_allow_a_page() {
+    const PAGE: &str = "https://app.example.com";
+    let mut built = Built::new(artifact(10.0), artifact(20.0));
+    assert_eq!(built.snapshot().allowed_origin(None, "price", PAGE), None);
+    built.table.deployments[0].cors_origins = CorsOrigins::new(vec![PAGE.to_owned()]).unwrap();
+    let snapshot = built.snapshot();
+    let stranger = ProjectId::at(at(99));
+    let allowed = |project, deployment, origin| {
+        snapshot
+            .allowed_origin(project, deployment, origin)
+            .is_some()
+    };
+    assert!(allowed(None, "price", PAGE));
+    assert!(allowed(Some(built.project), "price", PAGE));
+    assert!(!allowed(Some(stranger), "price", PAGE));
+    assert!(!allowed(None, "absent", PAGE));
+    assert!(!allowed(None, "price", "https://evil.example"));
 }

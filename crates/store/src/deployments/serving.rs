@@ -135,7 +135,7 @@ async fn models(conn: &mut Conn) -> Result<Vec<ServingModel>> {
 
 async fn deployments(conn: &mut Conn) -> Result<Vec<ServingDeployment>> {
     let rows = sqlx::query!(
-        r#"SELECT d.id, d.project_id, d.name, d.model_id, d.stable_version_id,
+        r#"SELECT d.id, d.project_id, d.name, d.model_id, d.stable_version_id, d.cors_origins,
                   r.id AS "rollout_id?", r.canary_version_id AS "canary_version_id?", r.weight AS "weight?"
            FROM deployments d
            LEFT JOIN rollouts r ON r.deployment_id = d.id AND r.status IN ('running', 'paused')"#
@@ -159,6 +159,7 @@ async fn deployments(conn: &mut Conn) -> Result<Vec<ServingDeployment>> {
                 model: ModelId(row.model_id),
                 stable: ModelVersionId(row.stable_version_id),
                 rollout,
+                cors_origins: super::cors_origins(row.cors_origins)?,
             })
         })
         .collect()

@@ -11,7 +11,7 @@ use rustix::process::{
 
 use super::ChildRequest;
 
-/// The child opens its input and its output.
+/// The child opens its inputs and its output.
 const FILES: u64 = 64;
 
 /// No artifact is larger.
@@ -23,23 +23,43 @@ const CPU_GRACE: u64 = 5;
 /// Limits this process for good: memory, processor time, files and, where the kernel has Landlock, which files it may
 /// open, and the network. It dies with the thread that started it.
 pub(super) fn apply(request: &ChildRequest) -> Result<(), Box<dyn Error>> {
-    let (limits, input, output) = match request {
-        ChildRequest::Profile { path, limits, .. } => (limits, path, None),
+    let (limits, inputs, output, largest) = match request {
+        ChildRequest::Profile { path, limits, .. } => {
+            (limits, vec![path.as_path()], None, OUTPUT_BYTES)
+        }
         ChildRequest::Train {
             path,
             output,
             limits,
             ..
-        } => (limits, path, Some(output.as_path())),
+        } => (
+            limits,
+            vec![path.as_path()],
+            Some(output.as_path()),
+            OUTPUT_BYTES,
+        ),
+        ChildRequest::Score {
+            path,
+            spec,
+            artifact,
+            output,
+            limits,
+            ..
+        } => (
+            limits,
+            vec![path.as_path(), artifact.as_path()],
+            Some(output.as_path()),
+            spec.max_bytes,
+        ),
     };
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let memory = (u64::from(limits.memory_mb) << 20) + mapped_bytes();
     lower(Resource::As, memory, 0)?;
     lower(Resource::Cpu, u64::from(limits.cpu_seconds), CPU_GRACE)?;
     lower(Resource::Nofile, FILES, 0)?;
-    lower(Resource::Fsize, OUTPUT_BYTES, 0)?;
+    lower(Resource::Fsize, largest, 0)?;
     lower(Resource::Core, 0, 0)?;
-    confine(input, output)
+    confine(&inputs, output)
 }
 
 /// What the process has mapped already: its program, and what its allocator put aside.
@@ -69,20 +89,21 @@ fn lower(resource: Resource, limit: u64, grace: u64) -> Result<(), Box<dyn Error
     Ok(setrlimit(resource, limits)?)
 }
 
-/// As far as the kernel goes along: read the input, write the output, reach nothing by TCP.
-fn confine(input: &Path, output: Option<&Path>) -> Result<(), Box<dyn Error>> {
+/// As far as the kernel goes along: read the inputs, write the output, reach nothing by TCP.
+fn confine(inputs: &[&Path], output: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let abi = ABI::V6;
-    let rules = Ruleset::default()
+    let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?;
     // A missing input is told by whoever opens it.
-    let rules = match PathFd::new(input) {
-        Ok(file) => rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile))?,
-        Err(_) => rules,
-    };
+    for input in inputs {
+        if let Ok(file) = PathFd::new(input) {
+            rules = rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile))?;
+        }
+    }
     let rules = match output.map(PathFd::new) {
         Some(Ok(file)) => rules.add_rule(PathBeneath::new(file, AccessFs::WriteFile))?,
         _ => rules,

@@ -1,8 +1,10 @@
+mod batches;
 mod quotes;
 mod records;
 
 use std::path::Path;
 
+pub(in crate::read) use self::batches::Batches;
 use self::records::{Record, Records};
 use super::{Cell, CellSink, Header, MAX_CELL_BYTES, check_names, is_missing};
 use crate::DataError;

@@ -1,18 +1,21 @@
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType,
+    DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
+use arrow::record_batch::RecordBatch;
 use domain::datasets::ColumnType;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{Cell, CellSink, Header, MAX_CELL_BYTES, MAX_COLUMNS, check_names};
 use crate::DataError;
+use crate::error::shorten;
 
 /// Few rows at a time, since each value of them may be large.
 const BATCH_ROWS: usize = 1024;
@@ -20,7 +23,7 @@ const BATCH_ROWS: usize = 1024;
 type Builder = ParquetRecordBatchReaderBuilder<File>;
 
 pub(super) fn header(path: &Path) -> Result<Header, DataError> {
-    Ok(read_header(&open(path)?)?.0)
+    read_header(&open(path)?)
 }
 
 pub(super) fn scan<S: CellSink>(
@@ -29,36 +32,96 @@ pub(super) fn scan<S: CellSink>(
     sink: &mut S,
     progress: &mut dyn FnMut(f64),
 ) -> Result<u64, DataError> {
-    let builder = open(path)?;
-    let (header, targets) = read_header(&builder)?;
-    let total = builder.metadata().file_metadata().num_rows().max(1) as f64;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|error| damaged(0, &error))?;
+    let mut batches = Batches::open(path, columns)?;
     let mut rows = 0;
-    for batch in reader {
-        let batch = batch.map_err(|error| damaged(rows, &error))?;
-        for (position, (&column, array)) in columns.iter().zip(batch.columns()).enumerate() {
-            let array = canonical(array, &targets[column]).map_err(|error| {
-                DataError::new(error.to_string())
-                    .row(rows + 1)
-                    .column(&header.names[column])
-            })?;
+    while let Some(batch) = batches.next_batch()? {
+        for (position, array) in batch.columns().iter().enumerate() {
             let mut emit =
                 |row: usize, cell: Cell<'_>| sink.cell(position, rows + row as u64, cell);
-            column_cells(&array, &mut emit).map_err(|(row, error)| {
+            cells(array, &mut emit).map_err(|(row, error)| {
                 error
                     .row(rows + row as u64 + 1)
-                    .column(&header.names[column])
+                    .column(batches.schema.field(position).name())
             })?;
         }
-        rows += batch.num_rows() as u64;
-        progress((rows as f64 / total).min(1.0));
+        rows = batches.rows;
+        progress((rows as f64 / batches.total).min(1.0));
     }
     Ok(rows)
+}
+
+/// The file's own batches.
+pub(super) struct Batches {
+    schema: SchemaRef,
+    /// Handed out so far.
+    rows: u64,
+    /// In the file; at least 1.
+    total: f64,
+    reader: ParquetRecordBatchReader,
+}
+
+impl Batches {
+    pub(super) fn open(path: &Path, columns: &[usize]) -> Result<Self, DataError> {
+        let builder = open(path)?;
+        let header = read_header(&builder)?;
+        let fields = builder.schema().fields();
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|&column| {
+                Field::new(
+                    &header.names[column],
+                    fields[column].data_type().clone(),
+                    true,
+                )
+            })
+            .collect();
+        let total = builder.metadata().file_metadata().num_rows().max(1) as f64;
+        let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
+        let reader = builder
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| damaged(0, &error))?;
+        Ok(Self {
+            schema: Arc::new(Schema::new(fields)),
+            rows: 0,
+            total,
+            reader,
+        })
+    }
+
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        let Some(batch) = self.reader.next() else {
+            return Ok(None);
+        };
+        let batch = batch.map_err(|error| damaged(self.rows, &error))?;
+        self.rows += batch.num_rows() as u64;
+        Ok(Some(batch))
+    }
+}
+
+/// Hands out the values of an array, brought to one of the four types that [`target`] gives.
+pub(super) fn cells(
+    array: &ArrayRef,
+    emit: &mut impl FnMut(usize, Cell<'_>),
+) -> Result<(), (usize, DataError)> {
+    let Some((_, target)) = target(array.data_type()) else {
+        return Err((0, unusable(array.data_type())));
+    };
+    let array =
+        canonical(array, &target).map_err(|error| (0, DataError::new(error.to_string())))?;
+    canonical_cells(&array, emit)
+}
+
+fn unusable(data_type: &DataType) -> DataError {
+    DataError::new(format!(
+        "columns of type {} cannot be used: write numbers, booleans, text or dates, one value per row",
+        shorten(&data_type.to_string(), 80)
+    ))
 }
 
 fn open(path: &Path) -> Result<Builder, DataError> {
@@ -66,18 +129,17 @@ fn open(path: &Path) -> Result<Builder, DataError> {
     Builder::try_new(file).map_err(|error| {
         DataError::new(format!(
             "the file is not Parquet, or is damaged: {}",
-            super::super::error::shorten(&error.to_string(), 200)
+            shorten(&error.to_string(), 200)
         ))
     })
 }
 
 fn damaged(rows: u64, error: &dyn std::fmt::Display) -> DataError {
-    let error = super::super::error::shorten(&error.to_string(), 200);
+    let error = shorten(&error.to_string(), 200);
     DataError::new(format!("the file is damaged here: {error}")).row(rows + 1)
 }
 
-/// The header, and the type that each column's values are brought to.
-fn read_header(builder: &Builder) -> Result<(Header, Vec<DataType>), DataError> {
+fn read_header(builder: &Builder) -> Result<Header, DataError> {
     let fields = builder.schema().fields();
     if fields.is_empty() {
         return Err(DataError::new("the file has no columns"));
@@ -89,28 +151,20 @@ fn read_header(builder: &Builder) -> Result<(Header, Vec<DataType>), DataError> 
         )));
     }
     let mut types = Vec::with_capacity(fields.len());
-    let mut targets = Vec::with_capacity(fields.len());
     for field in fields {
-        let Some((kind, target)) = target(field.data_type()) else {
-            let problem = format!(
-                "columns of type {} cannot be used: write numbers, booleans, text or dates, one value per row",
-                super::super::error::shorten(&field.data_type().to_string(), 80)
-            );
-            return Err(DataError::new(problem).column(field.name()));
+        let Some((kind, _)) = target(field.data_type()) else {
+            return Err(unusable(field.data_type()).column(field.name()));
         };
         types.push(kind);
-        targets.push(target);
     }
     let names = check_names(fields.iter().map(|field| field.name().clone()).collect())?;
-    Ok((
-        Header {
-            names,
-            types: Some(types),
-        },
-        targets,
-    ))
+    Ok(Header {
+        names,
+        types: Some(types),
+    })
 }
 
+/// What a column is, and the type that its values are brought to.
 fn target(data_type: &DataType) -> Option<(ColumnType, DataType)> {
     use DataType as D;
     Some(match data_type {
@@ -155,25 +209,25 @@ fn canonical(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, arrow::err
 fn in_utc(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
     const UTC: &str = "+00:00";
     match unit {
-        TimeUnit::Second => std::sync::Arc::new(
+        TimeUnit::Second => Arc::new(
             array
                 .as_primitive::<TimestampSecondType>()
                 .clone()
                 .with_timezone(UTC),
         ),
-        TimeUnit::Millisecond => std::sync::Arc::new(
+        TimeUnit::Millisecond => Arc::new(
             array
                 .as_primitive::<TimestampMillisecondType>()
                 .clone()
                 .with_timezone(UTC),
         ),
-        TimeUnit::Microsecond => std::sync::Arc::new(
+        TimeUnit::Microsecond => Arc::new(
             array
                 .as_primitive::<TimestampMicrosecondType>()
                 .clone()
                 .with_timezone(UTC),
         ),
-        TimeUnit::Nanosecond => std::sync::Arc::new(
+        TimeUnit::Nanosecond => Arc::new(
             array
                 .as_primitive::<TimestampNanosecondType>()
                 .clone()
@@ -182,8 +236,8 @@ fn in_utc(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
     }
 }
 
-/// Hands out the values of an array of one of the four types that [`target`] gives.
-fn column_cells(
+/// Hands out the values of an array that is of one of the four types already.
+fn canonical_cells(
     array: &ArrayRef,
     emit: &mut impl FnMut(usize, Cell<'_>),
 ) -> Result<(), (usize, DataError)> {
@@ -214,13 +268,7 @@ fn column_cells(
         }
         _ => {
             let Some(texts) = array.as_string_opt::<i32>() else {
-                return Err((
-                    0,
-                    DataError::new(format!(
-                        "columns of type {} cannot be used",
-                        array.data_type()
-                    )),
-                ));
+                return Err((0, unusable(array.data_type())));
             };
             for (row, value) in texts.iter().enumerate() {
                 match value {

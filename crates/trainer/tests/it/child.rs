@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use domain::datasets::DataFormat;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use trainer::ScoreSpec;
 use trainer::child::{self, ChildLimits, ChildMessage, ChildRequest};
 
 use crate::{TestFile, california_housing, csv, spec};
@@ -132,6 +133,44 @@ fn a_model_lies_where_it_was_asked_for() {
         messages
             .iter()
             .any(|message| matches!(message, ChildMessage::Log { .. }))
+    );
+}
+
+#[test]
+fn a_scored_table_lies_where_it_was_asked_for() {
+    let file = california_housing();
+    let trained = file.train(&spec("median_house_value")).unwrap();
+    let profile = file.profile().unwrap();
+    let (mut artifact, output) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+    artifact.write_all(&trained.artifact).unwrap();
+    let request = ChildRequest::Score {
+        path: file.path(),
+        format: file.format,
+        spec: Box::new(ScoreSpec {
+            types: profile.columns.iter().map(|column| column.kind).collect(),
+            rows: profile.rows,
+            keep: Vec::new(),
+            prediction_column: "prediction".to_owned(),
+            error_column: "prediction_error".to_owned(),
+            max_bytes: 1 << 20,
+        }),
+        artifact: artifact.path().to_owned(),
+        output: output.path().to_owned(),
+        limits: LIMITS,
+    };
+    let (messages, _) = ask(&request);
+    let Some((ChildMessage::Scored(scored), before)) = messages.split_last() else {
+        panic!("{messages:?}");
+    };
+    let bytes = std::fs::read(output.path()).unwrap();
+    assert_eq!((scored.rows, scored.rows_failed), (20_640, 0));
+    assert_eq!(scored.bytes, bytes.len() as u64);
+    assert_eq!(scored.sha256, hex::encode(Sha256::digest(&bytes)));
+    assert!(
+        before
+            .iter()
+            .all(|message| matches!(message, ChildMessage::Scoring { .. }))
+            && !before.is_empty()
     );
 }
 

@@ -14,6 +14,7 @@ mod inference;
 mod parquet;
 mod profiles;
 mod refusals;
+mod scoring;
 mod sklearn;
 mod training;
 

@@ -27,11 +27,11 @@ fn written(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> 
     bytes
 }
 
-fn file(columns: Vec<(&str, ArrayRef)>) -> TestFile {
+pub(crate) fn file(columns: Vec<(&str, ArrayRef)>) -> TestFile {
     TestFile::new(DataFormat::Parquet, &written(columns, Compression::SNAPPY))
 }
 
-fn array(array: impl arrow::array::Array + 'static) -> ArrayRef {
+pub(crate) fn array(array: impl arrow::array::Array + 'static) -> ArrayRef {
     Arc::new(array)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use domain::ids::ProjectId;
 use domain::{Error, Result, Scope, Timestamp};
 use http::HeaderMap;
 use http::header::HeaderName;
@@ -24,7 +25,7 @@ use crate::middleware::edge::Served;
 use crate::state::AppState;
 
 /// A larger body is read and predicted on a thread that may take its time, in bytes.
-const LARGE: usize = 64 << 10;
+pub(in crate::routes) const LARGE: usize = 64 << 10;
 
 const X_ROUTE_KEY: HeaderName = HeaderName::from_static("x-route-key");
 const X_CANARY: HeaderName = HeaderName::from_static("x-canary");
@@ -46,11 +47,11 @@ pub(in crate::routes) enum Target<'a> {
 pub(in crate::routes) struct Call<'a> {
     pub(in crate::routes) state: &'a AppState,
     pub(in crate::routes) target: Target<'a>,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) request_id: RequestId,
+    pub(in crate::routes) headers: &'a HeaderMap,
+    pub(in crate::routes) request_id: RequestId,
     pub(super) client: ClientIp,
-    pub(super) arrived: Instant,
-    pub(super) now: Timestamp,
+    pub(in crate::routes) arrived: Instant,
+    pub(in crate::routes) now: Timestamp,
 }
 
 impl<'a> Call<'a> {
@@ -87,6 +88,8 @@ pub(in crate::routes) struct Ended {
     pub(super) outcome: ApiResult<Success>,
     /// What is left of the key's quota, if there was a key.
     pub(super) allowance: Option<Allowance>,
+    /// The caller's, if he was let in.
+    pub(super) project: Option<ProjectId>,
 }
 
 pub(super) struct Success {
@@ -113,6 +116,7 @@ where
     D: Dialect + Send + 'static,
 {
     let (admitted, allowance) = admit(call);
+    let project = admitted.as_ref().ok().map(|caller| caller.key.project);
     let outcome = match admitted {
         Ok(caller) => predict(call, &caller, body, dialect).await,
         Err(error) => Err(error.into()),
@@ -120,7 +124,11 @@ where
     if let Err(error) = &outcome {
         count_refused(error);
     }
-    Ended { outcome, allowance }
+    Ended {
+        outcome,
+        allowance,
+        project,
+    }
 }
 
 /// Finds out who calls, and takes one request from the key's quota.
@@ -135,7 +143,7 @@ pub(in crate::routes) fn admit(call: &Call<'_>) -> (Result<Caller>, Option<Allow
 }
 
 /// Counts what no version was asked for; the recorder counts the rest.
-fn count_refused(error: &ApiError) {
+pub(in crate::routes) fn count_refused(error: &ApiError) {
     if matches!(
         error,
         ApiError::Domain(Error::Invalid(_) | Error::ModelFailed(_))
@@ -297,7 +305,10 @@ fn may_predict_everything(caller: &Caller) -> Result<()> {
     ))
 }
 
-fn forced(headers: &HeaderMap, scopes: &[Scope]) -> ApiResult<Option<Forced>> {
+pub(in crate::routes) fn forced(
+    headers: &HeaderMap,
+    scopes: &[Scope],
+) -> ApiResult<Option<Forced>> {
     let Some(value) = headers.get(X_CANARY) else {
         return Ok(None);
     };
@@ -320,7 +331,7 @@ fn forced(headers: &HeaderMap, scopes: &[Scope]) -> ApiResult<Option<Forced>> {
     Ok(Some(forced))
 }
 
-fn routing_key(call: &Call<'_>, caller: &Caller) -> Vec<u8> {
+pub(in crate::routes) fn routing_key(call: &Call<'_>, caller: &Caller) -> Vec<u8> {
     match call.headers.get(X_ROUTE_KEY) {
         Some(key) => key.as_bytes().to_vec(),
         None => [

@@ -15,7 +15,7 @@ use crate::router::LARGEST_BODY;
 /// Longest time for a body to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn check_json(headers: &HeaderMap) -> ApiResult<()> {
+pub(in crate::routes) fn check_json(headers: &HeaderMap) -> ApiResult<()> {
     let media = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -36,7 +36,7 @@ pub(super) fn check_json(headers: &HeaderMap) -> ApiResult<()> {
 }
 
 /// Reads a body whole, and unpacks it when it was packed.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> ApiResult<Bytes>
+pub(in crate::routes) async fn read<B>(headers: &HeaderMap, body: B) -> ApiResult<Bytes>
 where
     B: Body<Data = Bytes> + Unpin,
 {

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::{Error, Result, Scope, Timestamp, api_keys};
+use domain::{Actor, Error, Result, Scope, Timestamp, api_keys};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use platform::auth::{LONGEST_TOKEN, Verified};
@@ -17,10 +17,20 @@ use crate::state::AppState;
 pub(in crate::routes) struct Caller {
     pub(in crate::routes) key: Arc<Key>,
     /// The key's, or those of them that its token has.
-    pub(super) scopes: Arc<[Scope]>,
+    pub(in crate::routes) scopes: Arc<[Scope]>,
 }
 
 impl Caller {
+    /// Who asks, for use cases: what a token leaves out of its key's scopes is left out here.
+    pub(in crate::routes) fn actor(&self) -> Actor {
+        Actor::Key {
+            id: self.key.id,
+            name: self.key.name.clone(),
+            project: self.key.project,
+            scopes: self.scopes.to_vec(),
+        }
+    }
+
     /// # Errors
     /// `RateLimited` for the address, `Unavailable` while the snapshot is too old to be believed, `Unauthenticated`.
     pub(super) fn of(call: &Call<'_>) -> Result<Self> {

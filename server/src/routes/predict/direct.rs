@@ -16,7 +16,8 @@ use crate::extract::request_id::X_REQUEST_ID;
 use crate::extract::{ClientIp, RequestId};
 use crate::listen::Peer;
 use crate::middleware::edge::{self, Line};
-use crate::middleware::{headers, hosts};
+use crate::middleware::{cors, headers, hosts};
+use crate::routes::async_predictions::PREFER;
 use crate::state::AppState;
 
 pub use super::respond::PredictBody;
@@ -28,7 +29,8 @@ fn target(path: &str) -> Option<Target<'_>> {
     match rest.split_once('/') {
         None => is_plain(rest).then_some(Target::Deployment(rest)),
         Some((model, version)) => {
-            (is_plain(model) && is_plain(version)).then_some(Target::Version(model, version))
+            let is_version = is_plain(version) && version != "async";
+            (is_plain(model) && is_version).then_some(Target::Version(model, version))
         }
     }
 }
@@ -58,7 +60,9 @@ where
 {
     let uri = request.uri().clone();
     let path = uri.path();
-    let Some(target) = target(path).filter(|_| request.method() == Method::POST) else {
+    // What a client prefers is looked at behind the router.
+    let is_plain = request.method() == Method::POST && !request.headers().contains_key(PREFER);
+    let Some(target) = target(path).filter(|_| is_plain) else {
         return Err(request);
     };
     let (parts, body) = request.into_parts();
@@ -84,9 +88,14 @@ where
         request_id: &call.request_id,
         now: call.now,
     };
+    let project = ended.project;
     let (response, served) = respond(ended);
     let mut response = error::finish(&failed, response);
-    headers::secure(state, path, response.headers_mut());
+    let over_tls = headers::is_over_tls(state, Some(&peer), &parts.headers);
+    headers::secure(path, over_tls, response.headers_mut());
+    if let Target::Deployment(name) = target {
+        cors::expose(state, project, name, &parts.headers, response.headers_mut());
+    }
     response
         .headers_mut()
         .insert(X_REQUEST_ID, call.request_id.header());
@@ -112,11 +121,13 @@ where
         return Ended {
             outcome: Err(hosts::misdirected()),
             allowance: None,
+            project: None,
         };
     }
     let answered = AssertUnwindSafe(answer(call, body, native)).catch_unwind();
     answered.await.unwrap_or_else(|panic| Ended {
         outcome: Err(edge::panicked(&*panic)),
         allowance: None,
+        project: None,
     })
 }

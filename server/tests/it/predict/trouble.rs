@@ -45,10 +45,7 @@ async fn a_deployment_whose_artifact_is_damaged_is_degraded_and_says_so() {
     platform
         .version(project, &name("broken"), b"not an artifact", &signature())
         .await;
-    let spec = domain::deployments::DeploymentSpec {
-        model: name("broken"),
-        version: 1,
-    };
+    let spec = domain::deployments::DeploymentSpec::new(name("broken"), 1);
     let broken = deployments::put(platform, &SYSTEM, project, &name("broken"), spec, None)
         .await
         .unwrap();

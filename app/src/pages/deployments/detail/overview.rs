@@ -3,6 +3,7 @@ use domain::deployments::Deployment;
 use leptos::prelude::*;
 
 use super::Changes;
+use super::origins::origins;
 use super::traffic::card::rollout_buttons;
 use super::traffic::verdicts::newest_verdict;
 use crate::calls::{Change, ChangeForm};
@@ -69,6 +70,7 @@ pub(super) fn overview(
             fixed.name
         ),
     );
+    let pages = origins(project, &fixed.name, &fixed.cors_origins);
     let (project, name) = (project.clone(), fixed.name);
     let facts = vec![
         ("Model", view! { <a href=format!("/p/{project}/models/{}", fixed.model)>{fixed.model.to_string()}</a> }.into_any()),
@@ -92,6 +94,7 @@ pub(super) fn overview(
                     <a href=document_href rel="external">"OpenAPI document"</a>
                 </p>
             </Card>
+            {pages}
             <Card title="About">
                 <Facts facts />
                 <Remove project name />

@@ -1,0 +1,128 @@
+//! Answers predictions that nobody waits for, from the same snapshot as all others.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::async_predictions::AsyncResult;
+use domain::predictions::{PredictResponse, Route};
+use domain::{Error, Result};
+use platform::async_predictions::{self, Answered, Outcome, TakenPrediction};
+use serving::dialects::Native;
+use serving::predict::{self, Forced};
+use tokio::sync::Notify;
+
+use super::{every, never};
+use crate::error::ApiError;
+use crate::extract::RequestId;
+use crate::state::AppState;
+
+/// How soon a prediction is taken whose turn comes later, or whose server was lost.
+const PERIOD: Duration = Duration::from_secs(1);
+/// A prediction that costs so many servers their lives gets no other.
+const MOST_LOSSES: i32 = 3;
+/// Until a deployment that can not answer is asked again.
+const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
+/// How long a deployment that can not answer is waited for, in seconds.
+const PATIENCE: f64 = 3600.0;
+/// How long another server's new deployment may not be known here yet, in seconds.
+const RELOAD: f64 = 5.0;
+
+pub(super) async fn run(state: AppState, changed: Arc<Notify>) {
+    let wake = || changed.notified();
+    every(&state, "run_async_predictions", PERIOD, wake, || {
+        tick(&state)
+    })
+    .await;
+}
+
+/// Counts what waits, for those who would add to it.
+pub(super) async fn run_count(state: AppState) {
+    let tick = || count(&state);
+    every(&state, "count_async_predictions", PERIOD, never, tick).await;
+}
+
+async fn count(state: &AppState) -> Result<()> {
+    let most = state.config.predictions.async_total_limit;
+    let waiting = async_predictions::waiting(&state.platform, most).await?;
+    state.async_predictions.set_waiting(waiting);
+    metrics::gauge!("volary_async_predictions_waiting").set(f64::from(waiting));
+    Ok(())
+}
+
+/// Until nothing is left that waits.
+async fn tick(state: &AppState) -> Result<()> {
+    while !state.shutdown.is_cancelled() {
+        let taken = async_predictions::take(&state.platform).await?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let server = state.clone();
+        let answered = tokio::task::spawn_blocking(move || {
+            let answer = |taken: TakenPrediction| (taken.fence, answer(&server, &taken));
+            taken.into_iter().map(answer).collect::<Vec<_>>()
+        });
+        let answered = answered.await.map_err(Error::internal)?;
+        async_predictions::finish(&state.platform, answered).await?;
+    }
+    Ok(())
+}
+
+fn answer(state: &AppState, taken: &TakenPrediction) -> Answered {
+    let now = state.platform.clock.now();
+    let age = now.seconds_since(taken.created_at);
+    match predict(state, taken) {
+        Ok(result) => Answered::Ended(Outcome::Succeeded(result)),
+        Err(Error::Unavailable { .. }) if age < PATIENCE => Answered::NotYet(NOT_READY_PAUSE),
+        Err(Error::NotFound { .. }) if age < RELOAD => Answered::NotYet(PERIOD),
+        Err(error) => {
+            if let Error::Internal(cause) = &error {
+                tracing::error!(
+                    request_id = taken.request_id.as_str(),
+                    cause = &**cause as &dyn std::error::Error,
+                    "an asynchronous prediction failed"
+                );
+            }
+            let request_id = RequestId::from_text(&taken.request_id);
+            let problem = ApiError::from(error).problem(now, &request_id);
+            Answered::Ended(Outcome::Failed(problem))
+        }
+    }
+}
+
+fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
+    if taken.losses > MOST_LOSSES {
+        let message = format!(
+            "{} servers were lost while they answered this: it is not tried again",
+            taken.losses
+        );
+        return Err(Error::ModelFailed(message));
+    }
+    let deployment = {
+        let snapshot = state.serving.snapshot();
+        let found = snapshot.deployment(taken.project, taken.deployment.as_str());
+        Arc::clone(found.ok_or_else(|| Error::not_found("deployment"))?)
+    };
+    let request = predict::Request {
+        dialect: &Native,
+        body: &taken.body,
+        request_id: &taken.request_id,
+        routing_key: &taken.routing_key,
+        forced: match taken.forced {
+            None | Some(Route::Pinned) => None,
+            Some(Route::Stable) => Some(Forced::Stable),
+            Some(Route::Canary) => Some(Forced::Canary),
+        },
+        now: state.platform.clock.now(),
+        // What is measured is the model, not how long the prediction waited.
+        arrived: Instant::now(),
+    };
+    let answer = predict::from_deployment(&state.serving.recorder, &deployment, &request)?;
+    let response: PredictResponse =
+        serde_json::from_slice(&answer.body).map_err(Error::internal)?;
+    Ok(AsyncResult {
+        predictions: response.predictions,
+        model: response.model,
+        version: response.version,
+        route: response.route,
+    })
+}
