@@ -55,6 +55,19 @@ pub fn origin() -> String {
     String::new()
 }
 
+/// The path of the page.
+#[must_use]
+pub fn path() -> String {
+    #[cfg(feature = "hydrate")]
+    {
+        document::window()
+            .and_then(|window| window.location().pathname().ok())
+            .unwrap_or_default()
+    }
+    #[cfg(not(feature = "hydrate"))]
+    String::new()
+}
+
 /// Puts text on the clipboard.
 pub fn copy(text: &str) {
     #[cfg(feature = "hydrate")]

@@ -2,21 +2,23 @@
 
 use domain::{Name, Permission};
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::{use_params_map, use_query_map, use_url};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::Reading;
+#[cfg(not(feature = "ssr"))]
+use crate::parts::Part;
 use crate::server_fns::session::Session;
 use crate::theme::Theme;
 
 #[cfg(feature = "ssr")]
 mod request;
 #[cfg(feature = "ssr")]
-pub(crate) use request::cookie;
-#[cfg(feature = "ssr")]
 pub use request::{
     PredictFn, RequestContext, is_plain_form, now, requested_theme, response_header, signed_in,
 };
+#[cfg(feature = "ssr")]
+pub(crate) use request::{cookie, requested_part};
 
 /// Facts about this server that never change while a page is open. The server writes them into the page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,11 @@ pub fn use_site() -> Site {
 #[cfg(not(feature = "ssr"))]
 pub(crate) fn requested_theme() -> Theme {
     Theme::System
+}
+
+#[cfg(not(feature = "ssr"))]
+pub(crate) fn requested_part() -> Option<Part> {
+    None
 }
 
 /// The project whose page this is; provided by the project's layout.
@@ -138,17 +145,19 @@ pub fn redirect_page(path: &str) {
 pub fn require_sign_in() -> bool {
     let is_signed_in = use_site().signed_in;
     if !is_signed_in {
-        let location = leptos_router::hooks::use_location();
-        let search = location.search.get_untracked();
-        let path = location.pathname.get_untracked();
-        let here = if search.is_empty() {
-            path
-        } else {
-            format!("{path}?{search}")
-        };
-        redirect_page(&crate::components::error_panel::sign_in_href(&here));
+        redirect_page(&crate::components::error_panel::sign_in_href(&here()));
     }
     is_signed_in
+}
+
+/// The path and the query of the page.
+pub(crate) fn here() -> String {
+    let url = use_url().get_untracked();
+    if url.search().is_empty() {
+        url.path().to_owned()
+    } else {
+        format!("{}?{}", url.path(), url.search())
+    }
 }
 
 /// A parameter of the path as a name. `None` when it can not be one: show [`crate::components::not_found`].

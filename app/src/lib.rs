@@ -23,6 +23,7 @@ pub mod context;
 pub mod error;
 pub mod live;
 pub mod pages;
+pub mod parts;
 pub mod routes;
 pub mod row;
 pub mod server_fns;
@@ -52,6 +53,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <HashedStylesheet options=options.clone()/>
                 <AutoReload options=options.clone()/>
+                {assets::preload(&options)}
                 <HydrationScripts options/>
                 <MetaTags/>
             </head>

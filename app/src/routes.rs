@@ -9,6 +9,7 @@ use leptos_router::{NestedRoute, PossibleRouteMatch, SsrMode, path};
 
 use crate::components::not_found::NotFound;
 use crate::pages;
+use crate::parts::{self, Loading, Page, at_hand};
 
 /// The page that the URL names.
 #[component]
@@ -23,10 +24,16 @@ pub(crate) fn Pages() -> impl IntoView {
 
 fn routes() -> StaticVec<AnyNestedRoute> {
     vec![
-        page(path!("/"), || pages::home::HomePage().into_any()),
-        page(path!("/setup"), || pages::setup::SetupPage().into_any()),
-        page(path!("/login"), || pages::login::LoginPage().into_any()),
-        page(path!("/invite"), || pages::invite::InvitePage().into_any()),
+        page(path!("/"), || at_hand(pages::home::HomePage().into_any())),
+        page(path!("/setup"), || {
+            at_hand(pages::setup::SetupPage().into_any())
+        }),
+        page(path!("/login"), || {
+            at_hand(pages::login::LoginPage().into_any())
+        }),
+        page(path!("/invite"), || {
+            at_hand(pages::invite::InvitePage().into_any())
+        }),
         NestedRoute::new(path!("/p/:project"), pages::project::ProjectLayout)
             .ssr_mode(SsrMode::Async)
             .child(project_routes())
@@ -38,68 +45,43 @@ fn routes() -> StaticVec<AnyNestedRoute> {
 /// Below `/p/{project}`. The first match wins.
 fn project_routes() -> StaticVec<AnyNestedRoute> {
     vec![
-        page(path!(""), || pages::overview::OverviewPage().into_any()),
-        page(path!("/datasets"), || {
-            pages::datasets::list::DatasetsPage().into_any()
+        page(path!(""), || {
+            at_hand(pages::overview::OverviewPage().into_any())
         }),
-        page(path!("/datasets/:name"), || {
-            pages::datasets::detail::DatasetPage().into_any()
-        }),
-        page(path!("/training-runs"), || {
-            pages::training_runs::list::TrainingRunsPage().into_any()
-        }),
-        page(path!("/training-runs/new"), || {
-            pages::training_runs::new::NewTrainingRunPage().into_any()
-        }),
-        page(path!("/training-runs/:id"), || {
-            pages::training_runs::detail::TrainingRunPage().into_any()
-        }),
-        page(path!("/scoring-runs"), || {
-            pages::scoring_runs::list::ScoringRunsPage().into_any()
-        }),
-        page(path!("/scoring-runs/:id"), || {
-            pages::scoring_runs::detail::ScoringRunPage().into_any()
-        }),
-        page(path!("/models"), || {
-            pages::models::list::ModelsPage().into_any()
-        }),
-        page(path!("/models/:name"), || {
-            pages::models::detail::ModelPage().into_any()
-        }),
-        page(path!("/models/:name/versions/:version"), || {
-            pages::models::version::ModelVersionPage().into_any()
-        }),
-        page(path!("/deployments"), || {
-            pages::deployments::list::DeploymentsPage().into_any()
-        }),
-        page(path!("/deployments/new"), || {
-            pages::deployments::new::NewDeploymentPage().into_any()
-        }),
-        page(path!("/deployments/:name"), || {
-            pages::deployments::detail::DeploymentPage().into_any()
-        }),
-        page(path!("/deployments/:name/try"), || {
-            pages::playground::PlaygroundPage().into_any()
-        }),
-        page(path!("/keys"), || pages::keys::KeysPage().into_any()),
-        page(path!("/settings/members"), || {
-            pages::members::MembersPage().into_any()
-        }),
-        page(path!("/settings/account"), || {
-            pages::account::AccountPage().into_any()
-        }),
-        page(path!("/ledger"), || pages::ledger::LedgerPage().into_any()),
+        page(path!("/datasets"), parts::datasets::list),
+        page(path!("/datasets/:name"), parts::datasets::detail),
+        page(path!("/training-runs"), parts::training_runs::list),
+        page(path!("/training-runs/new"), parts::training_runs::new),
+        page(path!("/training-runs/:id"), parts::training_runs::detail),
+        page(path!("/scoring-runs"), parts::scoring_runs::list),
+        page(path!("/scoring-runs/:id"), parts::scoring_runs::detail),
+        page(path!("/models"), parts::models::list),
+        page(path!("/models/:name"), parts::models::detail),
+        page(
+            path!("/models/:name/versions/:version"),
+            parts::models::version,
+        ),
+        page(path!("/deployments"), parts::deployments::list),
+        page(path!("/deployments/new"), parts::deployments::new),
+        page(path!("/deployments/:name"), parts::deployments::detail),
+        page(
+            path!("/deployments/:name/try"),
+            parts::deployments::playground,
+        ),
+        page(path!("/keys"), parts::administration::keys),
+        page(path!("/settings/members"), parts::administration::members),
+        page(path!("/settings/account"), parts::administration::account),
+        page(path!("/ledger"), parts::administration::ledger),
     ]
     .into()
 }
 
-/// Rendered whole before anything is sent: the page needs no script to be complete, and its status can be right. A page is a
-/// pointer to a function, one type for all of them: the router's machinery would be compiled again for each.
-fn page<Path>(path: Path, view: fn() -> AnyView) -> AnyNestedRoute
+/// Rendered whole before anything is sent: the page needs no script to be complete, and its status can be right.
+fn page<Path>(path: Path, view: fn() -> Loading) -> AnyNestedRoute
 where
     Path: PossibleRouteMatch + std::fmt::Debug + Clone + Send + Sync + 'static,
 {
-    NestedRoute::new(path, view)
+    NestedRoute::new(path, Page(view))
         .ssr_mode(SsrMode::Async)
         .into_any_nested_route()
 }

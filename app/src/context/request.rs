@@ -14,6 +14,7 @@ use leptos_axum::ResponseOptions;
 use platform::Platform;
 
 use crate::error::AppError;
+use crate::parts::Part;
 use crate::theme::Theme;
 
 /// A prediction by the in-memory snapshot: the playground's way to the hot path.
@@ -104,6 +105,11 @@ pub(crate) fn cookie(name: &str) -> Option<String> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value.to_owned())
+}
+
+/// The part with the page that is asked for.
+pub(crate) fn requested_part() -> Option<Part> {
+    use_context::<Parts>().and_then(|parts| Part::of(parts.uri.path()))
 }
 
 /// The reader's theme, by his cookie.

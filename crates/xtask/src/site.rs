@@ -6,13 +6,14 @@
 mod bundle;
 mod charts;
 mod front_end;
+mod parts;
 mod style;
 mod unused;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
@@ -22,6 +23,9 @@ use crate::setup;
 use crate::setup::postgres::Source;
 use crate::site::bundle::Bundle;
 use crate::workspace::Workspace;
+
+/// How much a browser may have to download, compressed, before the first page that it visits takes over.
+const FIRST_VISIT: usize = 500_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -69,6 +73,11 @@ fn build_site(workspace: &Workspace) -> Result<()> {
         bundle.add_directory(&workspace.root.join("public"))?;
         step.note("compressing");
         bundle.compress()?;
+        let first_visit = bundle.first_visit();
+        ensure!(
+            first_visit <= FIRST_VISIT,
+            "a first visit downloads up to {first_visit} bytes, more than {FIRST_VISIT}: CONTRIBUTING.md tells what makes it large"
+        );
         bundle.write(&site)?;
         fs::write(stamp, inputs)?;
         Ok(bundle.to_string())

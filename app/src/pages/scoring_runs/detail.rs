@@ -70,7 +70,8 @@ fn Run(id: ScoringRunId) -> impl IntoView {
 fn page(project: Name, run: Signal<ScoringRun>, cancel: Change<CancelScoringRun>) -> AnyView {
     let status = Memo::new(move |_| run.with(|run| run.status));
     (move || {
-        status.track();
+        // Not `track`: a memo that nobody has read does not follow anything yet.
+        let _ = status.get();
         content(&project, &run.get_untracked(), run, cancel)
     })
     .into_any()

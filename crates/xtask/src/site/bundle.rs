@@ -21,6 +21,11 @@ const COMPRESSED: [&str; 7] = ["css", "html", "js", "json", "svg", "txt", "wasm"
 /// Below this many bytes the answer fits one packet anyway.
 const SMALLEST: usize = 1024;
 
+/// Begins the kind of every part of the module.
+pub(super) const PART: &str = "part:";
+/// The part that is loaded with every other.
+pub(super) const SHARED: &str = "shared";
+
 #[derive(Default)]
 pub(super) struct Bundle {
     /// By path below the site.
@@ -32,14 +37,22 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// Adds `pkg/<stem>.<hash>.<extension>`.
-    pub(super) fn add_hashed(&mut self, kind: &str, stem: &str, extension: &str, content: Vec<u8>) {
+    /// Adds `pkg/<stem>.<hash>.<extension>`, and returns its name.
+    pub(super) fn add_hashed(
+        &mut self,
+        kind: &str,
+        stem: &str,
+        extension: &str,
+        content: Vec<u8>,
+    ) -> String {
         let mut hash = hex::encode(Sha256::digest(&content));
         hash.truncate(16);
-        let path = format!("pkg/{stem}.{hash}.{extension}");
+        let name = format!("{stem}.{hash}.{extension}");
+        let path = format!("pkg/{name}");
         self.assets.insert(kind.to_owned(), path.clone());
         self.hashes.insert(kind.to_owned(), hash);
         self.files.insert(path, content);
+        name
     }
 
     /// Adds everything below `dir` under its own name.
@@ -142,6 +155,26 @@ impl Bundle {
         Ok(())
     }
 
+    /// The bytes that a browser downloads at most before the first page that it visits takes over.
+    pub(super) fn first_visit(&self) -> usize {
+        let parts = self.assets.iter().filter_map(|(kind, path)| {
+            let part = kind.strip_prefix(PART)?;
+            (part != SHARED).then(|| self.size(path))
+        });
+        let shared = format!("{PART}{SHARED}");
+        let always = ["js", "wasm", &shared].into_iter();
+        let always = always.filter_map(|kind| self.assets.get(kind));
+        always.map(|path| self.size(path)).sum::<usize>() + parts.max().unwrap_or(0)
+    }
+
+    /// The bytes of a file as browsers get it.
+    fn size(&self, path: &str) -> usize {
+        let compressed = self.files.get(&format!("{path}.br"));
+        compressed
+            .or_else(|| self.files.get(path))
+            .map_or(0, Vec::len)
+    }
+
     /// In the form that Leptos reads: `js: <hash>`.
     fn hash_file(&self) -> String {
         ["css", "js", "wasm"]
@@ -152,19 +185,18 @@ impl Bundle {
 }
 
 impl fmt::Display for Bundle {
-    /// Such as `css 3 KB, js 10 KB, wasm 200 KB (brotli)`.
+    /// Such as `css 3 KB, js 10 KB, part:models 20 KB, wasm 200 KB as brotli; a first visit takes 230 KB at most`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (kind, path) in &self.assets {
-            let size = self
-                .files
-                .get(&format!("{path}.br"))
-                .or_else(|| self.files.get(path))
-                .map_or(0, Vec::len);
-            write!(f, "{separator}{kind} {} KB", size.div_ceil(1000))?;
+            write!(f, "{separator}{kind} {} KB", self.size(path).div_ceil(1000))?;
             separator = ", ";
         }
-        f.write_str(" as brotli")
+        let first_visit = self.first_visit().div_ceil(1000);
+        write!(
+            f,
+            " as brotli; a first visit takes {first_visit} KB at most"
+        )
     }
 }
 
@@ -254,5 +286,21 @@ mod tests {
         brotli::BrotliDecompress(&mut &packed[..], &mut unpacked).unwrap();
         assert_eq!(unpacked, script);
         assert!(!site.join(format!("{}.gz", assets["css"])).exists());
+    }
+
+    #[test]
+    fn a_first_visit_takes_the_largest_part() {
+        let mut bundle = Bundle::default();
+        for (kind, size) in [
+            ("css", 1),
+            ("js", 10),
+            ("wasm", 100),
+            ("part:shared", 1_000),
+            ("part:models", 10_000),
+            ("part:datasets", 20_000),
+        ] {
+            bundle.add_hashed(kind, "file", "wasm", vec![0; size]);
+        }
+        assert_eq!(bundle.first_visit(), 21_110);
     }
 }

@@ -1,5 +1,6 @@
 //! From the `frontend` crate to a WebAssembly module and the JavaScript that loads it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process;
-use crate::site::bundle::Bundle;
-use crate::site::unused;
+use crate::site::bundle::{Bundle, PART, SHARED};
+use crate::site::parts;
+use crate::site::unused::Unused;
 use crate::workspace::Workspace;
 
 const PROFILE: &str = "wasm-release";
@@ -40,34 +42,56 @@ pub(super) fn compile(workspace: &Workspace) -> Result<PathBuf> {
         .join("frontend.wasm"))
 }
 
-/// Adds the module, made smaller, and its JavaScript.
+/// Adds the module, divided and made smaller, and its JavaScript.
 pub(super) fn bind(wasm: &Path, bundle: &mut Bundle) -> Result<()> {
     let dir = tempfile::tempdir()?;
+    let linked = fs::read(wasm)?;
+    let unused = Unused::find(&linked)?;
+    let divided = parts::divide(&linked, dir.path())?;
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(wasm)
+        .input_path(&divided.main)
         .out_name("volary")
         .web(true)?
         .typescript(false)
+        // The parts use the table of functions, and `unused` knows functions by the linker's names.
+        .keep_lld_exports(true)
+        .demangle(false)
         .remove_producers_section(true);
     bindgen
         .generate(dir.path())
         .with_context(|| format!("wasm-bindgen refuses {}", wasm.display()))?;
-    let module = dir.path().join("volary_bg.wasm");
-    fs::write(&module, unused::remove(&fs::read(&module)?)?)?;
-    if let Some(program) = process::find("wasm-opt")
-        && let Err(error) = optimise(&program, &module)
-    {
-        // The module works without it.
-        println!("[build] wasm-opt is left out: {error:#}");
-    }
-    bundle.add_hashed("wasm", "volary", "wasm", fs::read(&module)?);
-    bundle.add_hashed(
-        "js",
-        "volary",
-        "js",
-        fs::read(dir.path().join("volary.js"))?,
+
+    let optimiser = optimiser();
+    let finish = |module: &Path| -> Result<Vec<u8>> {
+        fs::write(module, unused.remove(&fs::read(module)?)?)?;
+        if let Some(program) = &optimiser {
+            optimise(program, module)?;
+        }
+        Ok(fs::read(module)?)
+    };
+    let main = finish(&dir.path().join("volary_bg.wasm"))?;
+    bundle.add_hashed("wasm", "volary", "wasm", main);
+    let shared = divided
+        .shared
+        .iter()
+        .map(|module| finish(module))
+        .collect::<Result<_>>()?;
+    let shared = bundle.add_hashed(
+        &format!("{PART}{SHARED}"),
+        SHARED,
+        "wasm",
+        parts::pack(shared),
     );
+    let mut files = BTreeMap::new();
+    for (part, module) in divided.parts {
+        let kind = format!("{PART}{part}");
+        let file = bundle.add_hashed(&kind, &part, "wasm", finish(&module)?);
+        files.insert(part, file);
+    }
+    let script = fs::read_to_string(dir.path().join("volary.js"))?;
+    let script = parts::with_loader(&script, &files, &shared)?;
+    bundle.add_hashed("js", "volary", "js", script.into_bytes());
     // Imported by the JavaScript under these names, which carry a hash already.
     let snippets = dir.path().join("snippets");
     if snippets.exists() {
@@ -76,7 +100,19 @@ pub(super) fn bind(wasm: &Path, bundle: &mut Bundle) -> Result<()> {
     Ok(())
 }
 
-fn optimise(program: &Path, module: &Path) -> Result<()> {
+/// `wasm-opt`, where it can be used; the modules work without it.
+fn optimiser() -> Option<PathBuf> {
+    let program = process::find("wasm-opt")?;
+    match check(&program) {
+        Ok(()) => Some(program),
+        Err(error) => {
+            println!("[build] wasm-opt is left out: {error:#}");
+            None
+        }
+    }
+}
+
+fn check(program: &Path) -> Result<()> {
     let mut command = Command::new(program);
     command.arg("--version");
     let version = version(&process::capture(&mut command, Duration::from_secs(10))?)
@@ -84,6 +120,10 @@ fn optimise(program: &Path, module: &Path) -> Result<()> {
     if version < OLDEST_WASM_OPT {
         bail!("version {version} is older than {OLDEST_WASM_OPT}");
     }
+    Ok(())
+}
+
+fn optimise(program: &Path, module: &Path) -> Result<()> {
     let optimised = module.with_extension("opt.wasm");
     let mut command = Command::new(program);
     command.arg("-Oz");

@@ -22,22 +22,49 @@ const UNUSED: [(&str, &str); 2] = [
 /// Shorter functions may have been merged with equal ones that are in use, and are not worth the risk.
 const SHORTEST: u64 = 64;
 
-/// Returns `module` without the bodies of what never runs, and without names.
-pub(super) fn remove(module: &[u8]) -> Result<Vec<u8>> {
-    let mut config = ModuleConfig::new();
-    config
-        .generate_name_section(false)
-        .generate_producers_section(false);
-    let mut module = config.parse(module)?;
-    for (part, entry) in UNUSED {
-        if named(&module, entry).next().is_none() {
+/// The linker's names of what never runs.
+pub(super) struct Unused(HashSet<String>);
+
+impl Unused {
+    /// Looks at the whole module, before it is divided: a part can not know who calls its functions.
+    pub(super) fn find(linked: &[u8]) -> Result<Self> {
+        let module = Module::from_buffer(linked)?;
+        let mut names = HashSet::new();
+        let mut ambiguous = HashSet::new();
+        for (part, entry) in UNUSED {
+            if named(&module, entry).next().is_some() {
+                continue;
+            }
             for function in unused(&module, part) {
-                empty(&mut module, function);
+                if let Some(name) = &module.funcs.get(function).name
+                    && !names.insert(name.clone())
+                {
+                    ambiguous.insert(name.clone());
+                }
             }
         }
+        names.retain(|name| !ambiguous.contains(name));
+        Ok(Self(names))
     }
-    passes::gc::run(&mut module);
-    Ok(module.emit_wasm())
+
+    /// Returns `module` without the bodies of what never runs, and without names.
+    pub(super) fn remove(&self, module: &[u8]) -> Result<Vec<u8>> {
+        let mut config = ModuleConfig::new();
+        config
+            .generate_name_section(false)
+            .generate_producers_section(false);
+        let mut module = config.parse(module)?;
+        let unused = module.funcs.iter_local().map(|(id, _)| id);
+        let unused = unused.filter(|id| {
+            let name = module.funcs.get(*id).name.as_ref();
+            name.is_some_and(|name| self.0.contains(name))
+        });
+        for function in unused.collect::<Vec<_>>() {
+            empty(&mut module, function);
+        }
+        passes::gc::run(&mut module);
+        Ok(module.emit_wasm())
+    }
 }
 
 /// The functions to empty: long, named as unused, and called by none that is not.
@@ -151,9 +178,9 @@ mod tests {
         ] {
             module.exports.add(name, id);
         }
-        ModuleConfig::new()
-            .parse(&remove(&module.emit_wasm()).unwrap())
-            .unwrap()
+        let module = module.emit_wasm();
+        let smaller = Unused::find(&module).unwrap().remove(&module).unwrap();
+        Module::from_buffer(&smaller).unwrap()
     }
 
     #[test]
