@@ -84,6 +84,33 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
         "/v2/models/{name}/versions/{version}/infer/",
         Predictor,
     ),
+    ("POST", "/inference.GRPCInferenceService/ServerLive", Anyone),
+    (
+        "POST",
+        "/inference.GRPCInferenceService/ServerReady",
+        Anyone,
+    ),
+    (
+        "POST",
+        "/inference.GRPCInferenceService/ServerMetadata",
+        Predictor,
+    ),
+    (
+        "POST",
+        "/inference.GRPCInferenceService/ModelReady",
+        Predictor,
+    ),
+    (
+        "POST",
+        "/inference.GRPCInferenceService/ModelMetadata",
+        Predictor,
+    ),
+    (
+        "POST",
+        "/inference.GRPCInferenceService/ModelInfer",
+        Predictor,
+    ),
+    ("POST", "/inference.GRPCInferenceService/{method}", Anyone),
     ("POST", "/oauth/token", Anyone),
     ("GET", "/.well-known/jwks.json", Anyone),
     ("GET", "/api/openapi.json", Anyone),

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use crate::extract::request_id::RequestId;
 use crate::middleware::content_encoding;
 use crate::routes::invocations;
+use crate::routes::oip::grpc;
 use crate::routes::oip::messages::OipError;
 
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -158,6 +159,18 @@ pub struct Failed<'a> {
     pub now: Timestamp,
 }
 
+/// Carried by the response of a protocol that says elsewhere than in the status what went wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Meant(StatusCode);
+
+impl Meant {
+    /// What the status says, or would say.
+    pub fn by<B>(response: &http::Response<B>) -> StatusCode {
+        let meant = response.extensions().get::<Self>();
+        meant.map_or(response.status(), |meant| meant.0)
+    }
+}
+
 /// Writes the body of a failed response: of an [`ApiError`], and of the plain refusals that axum makes itself.
 pub fn finish<B: From<String>>(
     failed: &Failed<'_>,
@@ -189,6 +202,13 @@ fn body<B: From<String>>(
         Shape::Mlflow => {
             *response.status_mut() = invocations::status(error);
             ("application/json", invocations::error_body(error))
+        }
+        Shape::Grpc => {
+            let meant = Meant(response.status());
+            response.extensions_mut().insert(meant);
+            *response.status_mut() = StatusCode::OK;
+            grpc::refuse(error, response.headers_mut());
+            (grpc::MEDIA_TYPE, String::new())
         }
         Shape::Oip => {
             // The protocol's clients know a bad request by this status alone.
@@ -273,6 +293,7 @@ enum Shape {
     Problem,
     Page,
     Oip,
+    Grpc,
     Mlflow,
 }
 
@@ -281,6 +302,9 @@ fn shape(failed: &Failed<'_>) -> Shape {
     let Failed { path, headers, .. } = *failed;
     if path == "/v2" || path.starts_with("/v2/") {
         return Shape::Oip;
+    }
+    if grpc::is_call(path, headers) {
+        return Shape::Grpc;
     }
     if invocations::is_path(path) {
         return Shape::Mlflow;

@@ -1,6 +1,7 @@
 //! Connections: taken, limited in number and in the time they may take for a request head, encrypted if there is a
 //! certificate, and drained at shutdown.
 
+mod http2;
 mod plain;
 mod tls;
 
@@ -14,7 +15,7 @@ use axum::body::Body;
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,11 +28,12 @@ use crate::routes::predict::direct::{self, PredictBody};
 use crate::state::{AppState, Role};
 use tls::Opened;
 
-/// Longest time for the head of a request, which is also the longest pause between two requests of a connection.
+/// Longest time for a connection to begin, and of HTTP/1 for the head of a request, which is also the longest pause
+/// between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 8192;
 /// Largest request head, in bytes; hyper's least is 8 KiB.
-const LARGEST_HEAD: usize = 64 << 10;
+const LARGEST_HEAD: u32 = 64 << 10;
 
 /// The other end of the connection, as the kernel knows it.
 #[derive(Clone, Copy, Debug)]
@@ -115,10 +117,18 @@ async fn accept(
 /// Answers on the stream, once it is encrypted, if it is to be.
 async fn open(stream: TcpStream, peer: Peer, state: AppState, router: Router, watcher: Watcher) {
     let Some(tls) = &state.tls else {
-        return connection(stream, peer, state, router, watcher).await;
+        match http2::is_begun(&stream, &state.shutdown).await {
+            Some(true) => http2::connection(stream, peer, state, router, watcher).await,
+            Some(false) => connection(stream, peer, state, router, watcher).await,
+            None => {}
+        }
+        return;
     };
     let opened = tls::open(tls, stream, peer, &state.shutdown).await;
     match opened {
+        Some(Opened::Tls(stream)) if tls::is_http2(&stream) => {
+            http2::connection(stream, peer, state, router, watcher).await;
+        }
         Some(Opened::Tls(stream)) => connection(stream, peer, state, router, watcher).await,
         Some(Opened::Plain(stream)) => {
             without_tls(stream, peer, state, plain::refuse, watcher).await;
@@ -137,13 +147,29 @@ fn connection<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let (state, router) = (state.clone(), router.clone());
-        async move { Ok::<_, Infallible>(answer(&state, router, peer, request).await) }
-    });
+    let service = service(peer, state, router);
     let connection = builder().serve_connection(TokioIo::new(stream), service);
     watched(connection, peer, watcher)
 }
+
+/// Answers requests, whatever the version of HTTP that brings them.
+fn service(
+    peer: Peer,
+    state: AppState,
+    router: Router,
+) -> impl Service<
+    http::Request<Incoming>,
+    Response = http::Response<Answer>,
+    Error = Infallible,
+    Future: Send,
+> {
+    service_fn(move |request: http::Request<Incoming>| {
+        let (state, router) = (state.clone(), router.clone());
+        async move { Ok::<_, Infallible>(answer(&state, router, peer, request).await) }
+    })
+}
+
+type Answer = Either<PredictBody, Body>;
 
 /// For requests that came without TLS where TLS is spoken. A connection has one of them.
 fn without_tls(
@@ -168,7 +194,7 @@ fn builder() -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(LARGEST_HEAD);
+        .max_buf_size(LARGEST_HEAD as usize);
     builder
 }
 
@@ -190,7 +216,7 @@ async fn answer(
     mut router: Router,
     peer: Peer,
     request: http::Request<Incoming>,
-) -> http::Response<Either<PredictBody, Body>> {
+) -> http::Response<Answer> {
     let request = if state.role == Role::Worker {
         request
     } else {
@@ -201,6 +227,9 @@ async fn answer(
     };
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
+    if request.version() == http::Version::HTTP_2 {
+        http2::join_cookies(request.headers_mut());
+    }
     let response = router.call(request).await;
     response
         .unwrap_or_else(|never| match never {})

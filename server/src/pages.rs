@@ -91,6 +91,7 @@ pub async fn fallback(State(state): State<AppState>, request: Request) -> Respon
         "/oauth/",
         "/pkg/",
         "/v2/",
+        "/inference.GRPCInferenceService/",
     ]
     .iter()
     .any(|prefix| path.starts_with(prefix));

@@ -111,7 +111,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
     let limits = Limits::new(state);
 
     // Layers run from the last to the first.
-    let predictors = Router::from(predictors());
+    let predictors = Router::from(predictors()).merge(routes::oip::grpc::router());
     let tokens = Router::from(tokens())
         .layer(body_limit.clone())
         .layer(timeout.clone())

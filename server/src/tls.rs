@@ -144,7 +144,7 @@ impl Pair {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(|error| mismatch(files, &error))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 }

@@ -13,7 +13,7 @@ use crate::versions::Version;
 
 pub use invocations::Invocations;
 pub use native::Native;
-pub use oip::Oip;
+pub use oip::{Oip, Protobuf};
 
 /// One of these shapes.
 pub trait Dialect {

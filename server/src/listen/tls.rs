@@ -20,6 +20,12 @@ pub(super) enum Opened {
     Plain(TcpStream),
 }
 
+/// Whether that is what the client and we agreed on.
+pub(super) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+    let (_, session) = stream.get_ref();
+    session.alpn_protocol() == Some(b"h2")
+}
+
 /// `None`: the client did not get that far, or the server stops.
 pub(super) async fn open(
     tls: &Tls,

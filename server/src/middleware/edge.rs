@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
-use crate::error::{self, ApiError, Failed};
+use crate::error::{self, ApiError, Failed, Meant};
 use crate::extract::ClientIp;
 use crate::extract::request_id::{RequestId, X_REQUEST_ID};
 use crate::logging;
@@ -71,7 +71,7 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
         client,
         started,
         now,
-        status: response.status(),
+        status: Meant::by(&response),
         served: response.extensions().get(),
     });
     response
@@ -89,15 +89,16 @@ struct Seen {
 impl Seen {
     fn of(request: &Request) -> Self {
         // Of the headers only what decides how an error is shown.
-        let accept = request.headers().get(http::header::ACCEPT).cloned();
+        let shown = [http::header::ACCEPT, http::header::CONTENT_TYPE];
+        let shown = shown.into_iter().filter_map(|name| {
+            let value = request.headers().get(&name).cloned();
+            value.map(|value| (name, value))
+        });
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            headers: accept
-                .map(|accept| (http::header::ACCEPT, accept))
-                .into_iter()
-                .collect(),
+            headers: shown.collect(),
             is_bearer: is_bearer(request.headers()),
         }
     }

@@ -3,6 +3,7 @@
 //! A name in a path is a deployment, or else a model, of which the newest version answers. With a version in the path, that
 //! version of the deployment's model, or of the model, answers, and is asked as `/predict/{model}/{version}` is.
 
+pub mod grpc;
 pub mod messages;
 
 use std::sync::Arc;
@@ -90,12 +91,17 @@ struct OfVersion {
 async fn server(State(state): State<AppState>, parts: Parts) -> Response {
     let call = Call::routed(&state, &parts, Target::Server);
     let (admitted, allowance) = admit(&call);
-    let metadata = admitted.map(|_| ServerMetadata {
-        name: "volary",
-        version: env!("CARGO_PKG_VERSION"),
-        extensions: vec!["binary_tensor_data"],
-    });
-    told(metadata, allowance)
+    told(admitted.map(|_| ServerMetadata::own()), allowance)
+}
+
+impl ServerMetadata {
+    fn own() -> Self {
+        Self {
+            name: "volary",
+            version: env!("CARGO_PKG_VERSION"),
+            extensions: vec!["binary_tensor_data"],
+        }
+    }
 }
 
 /// Whether the process runs
@@ -109,10 +115,14 @@ async fn live() -> Json<ServerLive> {
 #[utoipa::path(get, path = "/v2/health/ready", operation_id = "get_server_ready", tag = "open inference protocol", security(()),
     responses((status = 200, body = ServerReady), OipProblems))]
 async fn ready(State(state): State<AppState>) -> ApiResult<Json<ServerReady>> {
-    if state.shutdown.is_cancelled() || !state.serving.is_current(Instant::now()) {
+    if !is_ready(&state) {
         return Err(Error::not_yet("the server is not ready", 2).into());
     }
     Ok(Json(ServerReady { ready: true }))
+}
+
+fn is_ready(state: &AppState) -> bool {
+    !state.shutdown.is_cancelled() && state.serving.is_current(Instant::now())
 }
 
 /// What a deployment or a model takes and gives

@@ -19,6 +19,7 @@ mod datasets;
 mod document;
 mod errors;
 mod events;
+mod grpc;
 mod harness;
 mod headers;
 mod health;

@@ -9,13 +9,15 @@ use std::process::Stdio;
 
 use platform::Clock;
 use server::listen;
+use serving::dialects::oip::messages::{ModelReadyRequest, ModelReadyResponse};
 use testkit::{PASSWORD, TestDatabase, TestPlatform};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
+use crate::grpc::client::Client;
 use crate::harness::{ADMIN, App, Process, volary};
 use crate::served::Served;
-use client::{Answer, ask, connect, connect_with};
+use client::{Answer, ask, connect, connect_speaking, connect_with};
 use files::{Authority, Files};
 
 const HSTS: &str = "strict-transport-security";
@@ -73,6 +75,39 @@ async fn https_is_spoken_by_both_versions_and_says_so() {
         secure.app.state.base_url,
         format!("https://{}", secure.app.address)
     );
+}
+
+#[tokio::test]
+async fn who_can_is_spoken_to_in_http_2_and_grpc() {
+    let Secure { app, authority, .. } = Secure::start(&[]).await;
+    let served = Served::on(app).await;
+    let address = served.app.address;
+    for (protocols, agreed) in [
+        (&["h2", "http/1.1"][..], Some(b"h2".as_slice())),
+        (&["http/1.1", "h2"], Some(b"h2")),
+        (&["http/1.1"], Some(b"http/1.1")),
+        (&[], None),
+    ] {
+        let stream = connect_speaking(&authority, address, &TLS13, protocols).await;
+        let stream = stream.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), agreed);
+        if agreed != Some(b"h2") {
+            let answer = ask(stream, "GET /livez HTTP/1.1\r\nhost: localhost", "").await;
+            assert_eq!(answer.status, 200);
+            continue;
+        }
+        let client = Client::on(stream, format!("https://{address}")).await;
+        let asked = ModelReadyRequest {
+            name: "price".to_owned(),
+            version: String::new(),
+        };
+        let ready = client
+            .call("ModelReady")
+            .key(&served.key)
+            .send(&asked)
+            .await;
+        assert!(ready.message::<ModelReadyResponse>().ready);
+    }
 }
 
 #[tokio::test]

@@ -1,27 +1,32 @@
-//! The Open Inference Protocol, version 2, with its binary extension: tensors in, one tensor out.
+//! The Open Inference Protocol, version 2: tensors in, one tensor out. Here as JSON, with the binary extension, and in
+//! [`protobuf`] as gRPC has it.
 //!
 //! Members that the protocol does not name are passed over, since its clients send some of their own.
 
 mod data;
 mod datatype;
+pub mod messages;
+mod outputs;
+pub mod protobuf;
+mod source;
 mod tensors;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use domain::FieldError;
-use model::{Predictor, Value};
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Map;
+use model::Predictor;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::{Dialect, Predicted, Written};
 use crate::request::Rows;
-use tensors::{Batch, Cell};
+use outputs::Outputs;
+use tensors::{Batch, Sizes, Tensor, Values};
 
 pub use datatype::Datatype;
+pub use protobuf::Protobuf;
 
 /// The name of the one output, a number for each row.
 pub const OUTPUT: &str = "prediction";
@@ -38,6 +43,7 @@ pub struct Oip {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     id: Option<String>,
+    /// Whether the predictions are to come as bytes.
     binary: bool,
 }
 
@@ -72,20 +78,12 @@ impl Dialect for Oip {
         Ok(Written { body, json_length })
     }
 
-    /// As rows, whatever the tensors were: the log has one shape.
     fn inputs(&self, predictor: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
         let (json, binary) = self.split(body).ok()?;
         let request: Request<'_> = serde_json::from_slice(json).ok()?;
-        let batch = Batch::of(predictor, &request.inputs, binary).ok()?;
-        let mut rows = vec![Map::new(); batch.count];
-        let inputs = &predictor.signature().inputs;
-        let filled = batch.each(predictor, |row, slot, cell| {
-            if let (Some(row), Some(input)) = (rows.get_mut(row), inputs.get(slot)) {
-                row.insert(input.name.clone(), cell.into());
-            }
-        });
-        filled.ok()?;
-        serde_json::to_vec(&rows).ok()
+        let tensors = request.tensors();
+        let batch = Batch::of(predictor, &tensors, binary).ok()?;
+        batch.for_log(predictor)
     }
 }
 
@@ -95,18 +93,9 @@ impl Oip {
         let request: Request<'_> =
             serde_json::from_slice(json).map_err(|error| malformed(&error))?;
         let asked = request.asked()?;
-        let batch = Batch::of(predictor, &request.inputs, binary)?;
-        let mut rows = Rows::missing(predictor.len(), batch.count);
-        batch.each(predictor, |row, slot, cell| {
-            let value = match cell {
-                Cell::Missing => return,
-                Cell::Number(number) => Value::Number(number),
-                Cell::Boolean(value) => Predictor::boolean(value),
-                Cell::Text(text) => predictor.category(slot, text),
-            };
-            rows.set(row, slot, value);
-        })?;
-        Ok((rows, asked))
+        let tensors = request.tensors();
+        let batch = Batch::of(predictor, &tensors, binary)?;
+        Ok((batch.rows(predictor)?, asked))
     }
 
     /// The JSON of a body, and its binary data.
@@ -141,32 +130,23 @@ struct Request<'a> {
     id: Option<String>,
     parameters: Option<Parameters>,
     #[serde(borrow)]
-    inputs: Vec<Tensor<'a>>,
+    inputs: Vec<Input<'a>>,
     #[serde(default)]
     outputs: Outputs,
 }
 
 impl Request<'_> {
     fn asked(&self) -> Result<Asked, FieldError> {
-        let outputs = &self.outputs;
-        if let Some(name) = &outputs.unknown {
-            let expected = format!("no such output: the model gives {OUTPUT}");
-            return Err(FieldError::new("/outputs", "unknown_field", expected).got(name));
-        }
-        if outputs.count > 1 {
-            let expected = format!("the output {OUTPUT} once");
-            return Err(FieldError::new("/outputs", "duplicate", expected));
-        }
-        if outputs.is_classified {
-            let expected = "no parameter classification: this server does not have that extension";
-            return Err(FieldError::new("/outputs", "unknown_field", expected));
-        }
         let of_all = self.parameters.as_ref();
         let of_all = of_all.and_then(|parameters| parameters.binary_data_output);
         Ok(Asked {
             id: self.id.clone(),
-            binary: outputs.binary.or(of_all).unwrap_or(false),
+            binary: self.outputs.are_binary()?.or(of_all).unwrap_or(false),
         })
+    }
+
+    fn tensors(&self) -> Vec<Tensor<'_>> {
+        self.inputs.iter().map(Tensor::from).collect()
     }
 }
 
@@ -180,9 +160,8 @@ struct Parameters {
     classification: Option<IgnoredAny>,
 }
 
-/// An input as it was sent, its data not read yet.
 #[derive(Deserialize)]
-struct Tensor<'a> {
+struct Input<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow)]
@@ -194,54 +173,24 @@ struct Tensor<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// The outputs that are asked for; none means all. However many are named, what is kept of them is this.
-#[derive(Default)]
-struct Outputs {
-    count: usize,
-    /// The first that there is not.
-    unknown: Option<String>,
-    is_classified: bool,
-    binary: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct Output<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    parameters: Option<Parameters>,
-}
-
-impl<'de> Deserialize<'de> for Outputs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Outputs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of outputs")
+impl<'a> From<&'a Input<'_>> for Tensor<'a> {
+    fn from(input: &'a Input<'_>) -> Self {
+        let parameters = input.parameters.as_ref();
+        let is_shared = parameters.is_some_and(|given| given.shared_memory_region.is_some());
+        let values = if is_shared {
+            Values::Shared
+        } else {
+            Values::Json {
+                data: input.data,
+                binary_data_size: parameters.and_then(|given| given.binary_data_size),
             }
-
-            fn visit_unit<E>(self) -> Result<Outputs, E> {
-                Ok(Outputs::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Outputs, A::Error> {
-                let mut outputs = Outputs::default();
-                while let Some(output) = list.next_element::<Output<'de>>()? {
-                    outputs.count += 1;
-                    if output.name != OUTPUT && outputs.unknown.is_none() {
-                        outputs.unknown = Some(output.name.into_owned());
-                    }
-                    let parameters = output.parameters.unwrap_or_default();
-                    outputs.is_classified |= parameters.classification.is_some();
-                    outputs.binary = outputs.binary.or(parameters.binary_data);
-                }
-                Ok(outputs)
-            }
+        };
+        Self {
+            name: Cow::Borrowed(&input.name),
+            shape: Sizes::Json(input.shape),
+            datatype: Cow::Borrowed(&input.datatype),
+            values,
         }
-
-        deserializer.deserialize_any(List)
     }
 }
 

@@ -8,6 +8,7 @@ mod built;
 mod deployment;
 mod invocations;
 mod oip;
+mod protobuf;
 mod request;
 mod room;
 mod snapshot;

@@ -83,6 +83,16 @@ impl<'a> Call<'a> {
     }
 }
 
+impl Call<'_> {
+    /// The same request, once its body has told who is to answer.
+    pub(in crate::routes) fn to<'t>(self, target: Target<'t>) -> Call<'t>
+    where
+        Self: 't,
+    {
+        Call { target, ..self }
+    }
+}
+
 /// How a request ended.
 pub(in crate::routes) struct Ended {
     pub(super) outcome: ApiResult<Success>,
@@ -92,7 +102,25 @@ pub(in crate::routes) struct Ended {
     pub(super) project: Option<ProjectId>,
 }
 
-pub(super) struct Success {
+impl Ended {
+    /// Counts what no version was asked for, too; the recorder counts the rest.
+    pub(in crate::routes) fn with(
+        outcome: ApiResult<Success>,
+        allowance: Option<Allowance>,
+        project: Option<ProjectId>,
+    ) -> Self {
+        if let Err(error) = &outcome {
+            count_refused(error);
+        }
+        Self {
+            outcome,
+            allowance,
+            project,
+        }
+    }
+}
+
+pub(in crate::routes) struct Success {
     pub(super) answer: Answer,
     pub(super) served: Served,
     /// From the request's arrival until its caller was known and allowed.
@@ -121,14 +149,7 @@ where
         Ok(caller) => predict(call, &caller, body, dialect).await,
         Err(error) => Err(error.into()),
     };
-    if let Err(error) = &outcome {
-        count_refused(error);
-    }
-    Ended {
-        outcome,
-        allowance,
-        project,
-    }
+    Ended::with(outcome, allowance, project)
 }
 
 /// Finds out who calls, and takes one request from the key's quota.
@@ -174,12 +195,48 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
     D: Dialect + Send + 'static,
 {
-    let Call { state, headers, .. } = *call;
-    let found = find(state, call.target, caller)?;
-    let forced = forced(headers, &caller.scopes)?;
+    let headers = call.headers;
+    let allowed = Allowed::of(call, caller)?;
     let dialect = dialect(headers)?;
-    let authenticated = call.arrived.elapsed();
     let body = body::read(headers, body).await?;
+    predict_from(call, caller, allowed, dialect, body).await
+}
+
+/// A request whose caller may have what it asks for.
+pub(in crate::routes) struct Allowed {
+    found: Found,
+    forced: Option<Forced>,
+    /// From the request's arrival until that was known.
+    authenticated: Duration,
+}
+
+impl Allowed {
+    pub(in crate::routes) fn of(call: &Call<'_>, caller: &Caller) -> ApiResult<Self> {
+        Ok(Self {
+            found: find(call.state, call.target, caller)?,
+            forced: forced(call.headers, &caller.scopes)?,
+            authenticated: call.arrived.elapsed(),
+        })
+    }
+}
+
+/// `body` is there as a whole, and not packed.
+pub(in crate::routes) async fn predict_from<D>(
+    call: &Call<'_>,
+    caller: &Caller,
+    allowed: Allowed,
+    dialect: D,
+    body: Bytes,
+) -> ApiResult<Success>
+where
+    D: Dialect + Send + 'static,
+{
+    let Allowed {
+        found,
+        forced,
+        authenticated,
+    } = allowed;
+    let state = call.state;
     if let Found::Version(version) = &found {
         load(state, version).await?;
     }

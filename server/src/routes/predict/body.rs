@@ -47,7 +47,7 @@ where
 }
 
 /// The body as it was sent.
-async fn sent<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
+pub(in crate::routes) async fn sent<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
 where
     B: Body<Data = Bytes> + Unpin,
 {

@@ -29,13 +29,21 @@ pub type PredictBody = Full<Bytes>;
 
 /// The answer without what the outermost layer adds, and which version it came from.
 pub(super) fn respond(ended: Ended) -> (Response<PredictBody>, Option<Served>) {
+    respond_with(ended, whole)
+}
+
+/// `write` makes the answer's body a response's, and says what it is.
+pub(in crate::routes) fn respond_with<B: Default>(
+    ended: Ended,
+    write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
+) -> (Response<B>, Option<Served>) {
     let (mut response, served) = match ended.outcome {
         Ok(Success {
             answer,
             served,
             authenticated,
-        }) => (succeed(answer, authenticated), Some(served)),
-        Err(error) => (error.into_response().map(|_| PredictBody::default()), None),
+        }) => (succeed(answer, authenticated, write), Some(served)),
+        Err(error) => (error.into_response().map(|_| B::default()), None),
     };
     if let Some(allowance) = &ended.allowance {
         rate_headers(response.headers_mut(), allowance);
@@ -43,18 +51,29 @@ pub(super) fn respond(ended: Ended) -> (Response<PredictBody>, Option<Served>) {
     (response, served)
 }
 
-fn succeed(answer: Answer, authenticated: Duration) -> Response<PredictBody> {
-    let timing = server_timing(authenticated, answer.parse, answer.predict);
-    let mut response = Response::new(PredictBody::from(answer.body));
+/// JSON, with binary data behind it if it has a length of its own.
+fn whole(body: Vec<u8>, json_length: Option<usize>) -> Response<PredictBody> {
+    let mut response = Response::new(PredictBody::from(body));
     let headers = response.headers_mut();
     headers.reserve(MOST_HEADERS);
-    let media = if let Some(length) = answer.json_length {
+    let media = if let Some(length) = json_length {
         headers.insert(JSON_LENGTH, length.into());
         "application/octet-stream"
     } else {
         "application/json"
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+fn succeed<B>(
+    answer: Answer,
+    authenticated: Duration,
+    write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
+) -> Response<B> {
+    let timing = server_timing(authenticated, answer.parse, answer.predict);
+    let mut response = write(answer.body, answer.json_length);
+    let headers = response.headers_mut();
     headers.insert(X_MODEL_VERSION, answer.version.into());
     insert(headers, SERVER_TIMING, timing);
     response

@@ -3,8 +3,12 @@
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
+use serving::dialects::oip::messages::{
+    InferInputTensor, InferTensorContents, ModelInferRequest, ModelInferResponse, Parameters,
+};
 
 use super::{infer, infer_binary, served, tensor};
+use crate::grpc::client::Client;
 use crate::harness::json as body;
 use crate::served::header;
 
@@ -89,9 +93,53 @@ fn binary(rows: &[Row]) -> (Value, Vec<u8>) {
     )
 }
 
+fn message(rows: &[Row]) -> ModelInferRequest {
+    let input = |name: &str, datatype: &str, contents: InferTensorContents| InferInputTensor {
+        name: name.to_owned(),
+        datatype: datatype.to_owned(),
+        shape: vec![rows.len() as i64],
+        parameters: Parameters::new(),
+        contents: Some(Box::new(contents)),
+    };
+    let none = InferTensorContents::default;
+    let flags = InferTensorContents {
+        bool_contents: rows.iter().map(|row| row.flag).collect(),
+        ..none()
+    };
+    let rooms = InferTensorContents {
+        int64_contents: rows.iter().map(|row| row.rooms).collect(),
+        ..none()
+    };
+    let areas = InferTensorContents {
+        fp64_contents: rows
+            .iter()
+            .map(|row| row.area.unwrap_or(f64::NAN))
+            .collect(),
+        ..none()
+    };
+    let places = InferTensorContents {
+        bytes_contents: rows
+            .iter()
+            .map(|row| row.place.clone().into_bytes())
+            .collect(),
+        ..none()
+    };
+    ModelInferRequest {
+        model_name: "house".to_owned(),
+        inputs: vec![
+            input("place", "BYTES", places),
+            input("rooms", "INT64", rooms),
+            input("flag", "BOOL", flags),
+            input("area", "FP64", areas),
+        ],
+        ..ModelInferRequest::default()
+    }
+}
+
 #[tokio::test]
 async fn every_door_makes_the_same_predictions() {
     let served = served().await;
+    let client = Client::connect(served.app.address).await;
     for seed in 0..60 {
         let rows = rows(&mut StdRng::seed_from_u64(seed));
         let answer = served
@@ -108,6 +156,11 @@ async fn every_door_makes_the_same_predictions() {
             .unwrap();
         let data = body(answer, 200).await["outputs"][0]["data"].clone();
         assert_eq!(data, expected, "seed {seed}");
+
+        let call = client.call("ModelInfer").key(&served.key);
+        let answer: ModelInferResponse = call.send(&message(&rows)).await.message();
+        let contents = answer.outputs[0].contents.as_ref().unwrap();
+        assert_eq!(json!(contents.fp64_contents), expected, "seed {seed}");
 
         let (request, binary) = binary(&rows);
         let request = infer_binary(&served, "house", &request, &binary);

@@ -22,11 +22,20 @@ pub(super) async fn connect(
     connect_with(authority, address, &TLS13).await
 }
 
-/// Trusts this authority alone, and would rather speak HTTP/2.
 pub(super) async fn connect_with(
     authority: &Authority,
     address: SocketAddr,
     version: &'static SupportedProtocolVersion,
+) -> io::Result<TlsStream<TcpStream>> {
+    connect_speaking(authority, address, version, &["http/1.1"]).await
+}
+
+/// Trusts this authority alone, and speaks these protocols, the first of them best.
+pub(super) async fn connect_speaking(
+    authority: &Authority,
+    address: SocketAddr,
+    version: &'static SupportedProtocolVersion,
+    protocols: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.root.clone()).unwrap();
@@ -35,7 +44,10 @@ pub(super) async fn connect_with(
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let protocols = protocols
+        .iter()
+        .map(|protocol| protocol.as_bytes().to_vec());
+    config.alpn_protocols = protocols.collect();
     let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from("localhost").unwrap(), stream)

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::datatype::Datatype;
+use super::messages::InferTensorContents;
 use super::tensors::Shape;
 
 /// As it was sent, not checked yet.
@@ -111,6 +112,66 @@ pub(super) fn from_binary(
     } else {
         Err(wrong(format!("{} bytes more", rest.len())))
     }
+}
+
+/// As [`from_json`], from the field of the datatype.
+pub(super) fn from_contents(
+    contents: &InferTensorContents,
+    datatype: Datatype,
+    put: impl FnMut(usize, Element<'_>) -> Result<(), FieldError>,
+) -> Result<(), Wrong> {
+    match datatype {
+        Datatype::Bool => each(
+            &contents.bool_contents,
+            |value| Element::Boolean(*value),
+            put,
+        ),
+        Datatype::Int8 | Datatype::Int16 | Datatype::Int32 => {
+            each(&contents.int_contents, |number| whole(*number), put)
+        }
+        Datatype::Int64 => each(&contents.int64_contents, |number| whole(*number), put),
+        Datatype::Uint8 | Datatype::Uint16 | Datatype::Uint32 => {
+            each(&contents.uint_contents, |number| whole(*number), put)
+        }
+        Datatype::Uint64 => each(&contents.uint64_contents, |number| whole(*number), put),
+        Datatype::Fp32 => each(&contents.fp32_contents, |number| float(*number), put),
+        Datatype::Fp64 => each(&contents.fp64_contents, |number| float(*number), put),
+        Datatype::Fp16 => Ok(()),
+        Datatype::Bytes => texts(&contents.bytes_contents, put),
+    }
+}
+
+fn whole<'e>(number: impl Into<i128>) -> Element<'e> {
+    Element::Whole(number.into())
+}
+
+fn float<'e>(number: impl Into<f64>) -> Element<'e> {
+    Element::Float(number.into())
+}
+
+fn each<'v, T>(
+    values: &'v [T],
+    element: impl Fn(&'v T) -> Element<'v>,
+    mut put: impl FnMut(usize, Element<'_>) -> Result<(), FieldError>,
+) -> Result<(), Wrong> {
+    for (place, value) in values.iter().enumerate() {
+        put(place, element(value))?;
+    }
+    Ok(())
+}
+
+fn texts(
+    texts: &[Vec<u8>],
+    mut put: impl FnMut(usize, Element<'_>) -> Result<(), FieldError>,
+) -> Result<(), Wrong> {
+    for (place, text) in texts.iter().enumerate() {
+        let text = std::str::from_utf8(text).map_err(|error| {
+            let expected = format!("{} texts in UTF-8", texts.len());
+            Wrong::Data(expected, format!("in text {place}, {error}"))
+        })?;
+        put(place, Element::Text(text))?;
+    }
+    Ok(())
 }
 
 struct Reader<F> {

@@ -2,23 +2,27 @@
 //!
 //! Nothing is allocated for a shape before the data that it tells of is known to be there.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use domain::FieldError;
 use domain::datasets::ColumnType;
 use domain::models::InputField;
-use model::{Predictor, input_names};
+use model::{Predictor, Value, input_names};
+use serde_json::Map;
 use serde_json::value::RawValue;
 
-use super::Tensor;
-use super::data::{Element, Wrong, from_binary, from_json};
+use super::data::{Element, Wrong, from_binary, from_contents, from_json};
 use super::datatype::Datatype;
-use crate::request::MAX_ROWS;
+use super::messages::InferTensorContents;
+use super::source::Source;
 use crate::request::explain::escape;
+use crate::request::{MAX_ROWS, Rows};
 
 /// A value that its input takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+enum Cell<'a> {
     Missing,
     Number(f64),
     Boolean(bool),
@@ -34,6 +38,44 @@ impl From<Cell<'_>> for serde_json::Value {
             Cell::Text(text) => text.into(),
         }
     }
+}
+
+/// An input as it was sent, its values not read yet.
+pub(super) struct Tensor<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) shape: Sizes<'a>,
+    pub(super) datatype: Cow<'a, str>,
+    pub(super) values: Values<'a>,
+}
+
+/// A shape as it was sent.
+#[derive(Clone, Copy)]
+pub(super) enum Sizes<'a> {
+    Json(&'a RawValue),
+    Numbers(&'a [i64]),
+}
+
+impl fmt::Display for Sizes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(text) => f.write_str(text.get()),
+            Self::Numbers(numbers) => write!(f, "{numbers:?}"),
+        }
+    }
+}
+
+/// Where a tensor's values are, as it says itself.
+#[derive(Clone, Copy)]
+pub(super) enum Values<'a> {
+    /// In JSON, or in the binary data behind it, of which so many bytes are the tensor's.
+    Json {
+        data: Option<&'a RawValue>,
+        binary_data_size: Option<u64>,
+    },
+    Contents(Option<&'a InferTensorContents>),
+    Raw(&'a [u8]),
+    /// In memory that the client would share.
+    Shared,
 }
 
 /// `[rows]`, or `[rows, width]`.
@@ -73,8 +115,21 @@ impl Shape {
     }
 
     fn of(tensor: &Tensor<'_>) -> Result<Self, FieldError> {
-        let text = tensor.shape.get();
-        let shape = match (
+        let shape = match tensor.shape {
+            Sizes::Json(text) => Self::in_json(text.get()),
+            Sizes::Numbers(numbers) => Self::in_numbers(numbers),
+        };
+        let expected = match shape {
+            Some(Self { rows, .. }) if rows > MAX_ROWS => format!("at most {MAX_ROWS} rows"),
+            Some(shape) if shape.elements() > 0 => return Ok(shape),
+            _ => "one or two whole numbers from 1, the first of them how many rows there are"
+                .to_owned(),
+        };
+        Err(at(tensor, "/shape", "out_of_range", expected).got(tensor.shape.to_string()))
+    }
+
+    fn in_json(text: &str) -> Option<Self> {
+        match (
             serde_json::from_str::<[usize; 1]>(text),
             serde_json::from_str::<[usize; 2]>(text),
         ) {
@@ -84,21 +139,24 @@ impl Shape {
                 width: Some(width),
             }),
             _ => None,
+        }
+    }
+
+    fn in_numbers(numbers: &[i64]) -> Option<Self> {
+        let (rows, width) = match *numbers {
+            [rows] => (rows, None),
+            [rows, width] => (rows, Some(usize::try_from(width).ok()?)),
+            _ => return None,
         };
-        let expected = match shape {
-            Some(Self { rows, .. }) if rows > MAX_ROWS => format!("at most {MAX_ROWS} rows"),
-            Some(shape) if shape.elements() > 0 => return Ok(shape),
-            _ => "one or two whole numbers from 1, the first of them how many rows there are"
-                .to_owned(),
-        };
-        Err(at(tensor, "/shape", "out_of_range", expected).got(text))
+        let rows = usize::try_from(rows).ok()?;
+        Some(Self { rows, width })
     }
 }
 
 /// Tensors that fit the model's inputs and each other.
 pub(super) struct Batch<'t, 'a> {
     /// How many rows there are.
-    pub(super) count: usize,
+    count: usize,
     parts: Vec<Part<'t, 'a>>,
 }
 
@@ -108,11 +166,6 @@ struct Part<'t, 'a> {
     datatype: Datatype,
     slots: Range<usize>,
     source: Source<'a>,
-}
-
-enum Source<'a> {
-    Json(&'a RawValue),
-    Binary(&'a [u8]),
 }
 
 impl<'t, 'a> Batch<'t, 'a> {
@@ -137,7 +190,7 @@ impl<'t, 'a> Batch<'t, 'a> {
                 let Shape { rows, .. } = first.shape;
                 let expected = format!("{rows} rows, as {} has", first.tensor.name);
                 let error = at(tensor, "/shape", "out_of_range", expected);
-                return Err(error.got(tensor.shape.get()));
+                return Err(error.got(tensor.shape.to_string()));
             }
             let datatype = datatype(tensor, &inputs[slots.clone()])?;
             let source = Source::of(tensor, shape, datatype, &mut binary)?;
@@ -171,8 +224,35 @@ impl<'t, 'a> Batch<'t, 'a> {
         Ok(Self { count, parts })
     }
 
+    pub(super) fn rows(&self, predictor: &Predictor) -> Result<Rows, FieldError> {
+        let mut rows = Rows::missing(predictor.len(), self.count);
+        self.each(predictor, |row, slot, cell| {
+            let value = match cell {
+                Cell::Missing => return,
+                Cell::Number(number) => Value::Number(number),
+                Cell::Boolean(value) => Predictor::boolean(value),
+                Cell::Text(text) => predictor.category(slot, text),
+            };
+            rows.set(row, slot, value);
+        })?;
+        Ok(rows)
+    }
+
+    /// As rows in JSON, whatever the tensors were: the log has one shape.
+    pub(super) fn for_log(&self, predictor: &Predictor) -> Option<Vec<u8>> {
+        let mut rows = vec![Map::new(); self.count];
+        let inputs = &predictor.signature().inputs;
+        let filled = self.each(predictor, |row, slot, cell| {
+            if let (Some(row), Some(input)) = (rows.get_mut(row), inputs.get(slot)) {
+                row.insert(input.name.clone(), cell.into());
+            }
+        });
+        filled.ok()?;
+        serde_json::to_vec(&rows).ok()
+    }
+
     /// Gives every value to `put`, with its row and the input's place in the signature. What is not given is missing.
-    pub(super) fn each(
+    fn each(
         &self,
         predictor: &Predictor,
         mut put: impl FnMut(usize, usize, Cell<'_>),
@@ -201,75 +281,16 @@ impl<'t, 'a> Batch<'t, 'a> {
             let read = match source {
                 Source::Json(data) => from_json(data, shape, put),
                 Source::Binary(data) => from_binary(data, datatype, shape, put),
+                Source::Contents(contents) => from_contents(contents, datatype, put),
             };
             read.map_err(|wrong| match wrong {
                 Wrong::Element(error) => error,
-                Wrong::Data(expected, got) => at(tensor, "/data", "invalid", expected).got(got),
+                Wrong::Data(expected, got) => {
+                    at(tensor, tensor.values.member(), "invalid", expected).got(got)
+                }
             })?;
         }
         Ok(())
-    }
-}
-
-impl<'a> Source<'a> {
-    /// Takes the tensor's part of the binary data, if that is where its values are.
-    fn of(
-        tensor: &Tensor<'a>,
-        shape: Shape,
-        datatype: Datatype,
-        binary: &mut &'a [u8],
-    ) -> Result<Self, FieldError> {
-        let parameters = tensor.parameters.as_ref();
-        if parameters.is_some_and(|parameters| parameters.shared_memory_region.is_some()) {
-            let expected = "data in the request: this server shares no memory with its clients";
-            return Err(at(tensor, "/parameters", "unknown_field", expected));
-        }
-        let elements = shape.elements();
-        match (
-            tensor.data,
-            parameters.and_then(|parameters| parameters.binary_data_size),
-        ) {
-            // An element and what parts it from the next one are two characters at least.
-            (Some(data), None) if data.get().len() / 2 < elements => {
-                let got = format!("{} characters of JSON", data.get().len());
-                Err(at(tensor, "/data", "invalid", shape.expected()).got(got))
-            }
-            (Some(data), None) => Ok(Self::Json(data)),
-            (None, Some(size)) => {
-                let pointer = "/parameters/binary_data_size";
-                let taken = usize::try_from(size).ok();
-                let taken = taken.and_then(|size| binary.split_at_checked(size));
-                let Some((data, rest)) = taken else {
-                    let expected = format!(
-                        "at most the {} bytes that are left after the JSON, whose length the header \
-                         Inference-Header-Content-Length tells",
-                        binary.len()
-                    );
-                    let error = at(tensor, pointer, "out_of_range", expected);
-                    return Err(error.got(size.to_string()));
-                };
-                *binary = rest;
-                let least = elements.saturating_mul(datatype.size());
-                let is_text = datatype == Datatype::Bytes;
-                if data.len() < least || (!is_text && data.len() > least) {
-                    let bound = if is_text { "at least " } else { "" };
-                    let expected = format!("{bound}{least}, as shape and datatype say");
-                    let error = at(tensor, pointer, "out_of_range", expected);
-                    return Err(error.got(size.to_string()));
-                }
-                Ok(Self::Binary(data))
-            }
-            (None, None) => Err(at(
-                tensor,
-                "/data",
-                "missing",
-                "an array of values, or the parameter binary_data_size",
-            )),
-            (Some(_), Some(_)) => {
-                let expected = "nothing beside the parameter binary_data_size";
-                Err(at(tensor, "/data", "invalid", expected))
-            }
-        }
     }
 }
 
@@ -281,7 +302,7 @@ fn slots(
     is_alone: bool,
 ) -> Result<Range<usize>, FieldError> {
     let wrong_shape =
-        |expected: String| at(tensor, "/shape", "invalid", expected).got(tensor.shape.get());
+        |expected: String| at(tensor, "/shape", "invalid", expected).got(tensor.shape.to_string());
     let inputs = &predictor.signature().inputs;
     let Shape { rows, width } = shape;
     if let Some(slot) = predictor.slot(&tensor.name) {
@@ -388,7 +409,12 @@ fn number(
 }
 
 /// An error of a tensor, which it names.
-fn at(tensor: &Tensor<'_>, member: &str, code: &str, expected: impl Into<String>) -> FieldError {
+pub(super) fn at(
+    tensor: &Tensor<'_>,
+    member: &str,
+    code: &str,
+    expected: impl Into<String>,
+) -> FieldError {
     const SHOWN: usize = 80;
     let name: String = escape(&tensor.name).chars().take(SHOWN).collect();
     FieldError::new(format!("/inputs/{name}{member}"), code, expected)
