@@ -1,5 +1,6 @@
 //! The pages that a browser loads in parts: each part is a file of its own beside the main one, fetched when one of its
-//! pages is first needed. On the server, and for the pages of the main file, nothing is loaded.
+//! pages is first needed. On the server, and for the pages of the main file, nothing is loaded; without the feature
+//! `parts`, which is how `cargo leptos watch` builds, all pages are of the main file.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +8,9 @@ use std::pin::Pin;
 use leptos::prelude::*;
 use leptos_router::ChooseView;
 use leptos_router::hooks::use_url;
-use wasm_split_helpers::{SplitLoaderError, wasm_split};
+use wasm_split_helpers::SplitLoaderError;
+#[cfg(feature = "parts")]
+use wasm_split_helpers::wasm_split;
 
 use crate::{browser, context, pages};
 
@@ -91,16 +94,24 @@ macro_rules! parts {
                 $($page),+
             }
 
-            #[wasm_split($name, preload(load), fallible)]
+            #[cfg_attr(feature = "parts", wasm_split($name, preload(load), fallible))]
             pub(super) fn view(page: Page) -> Loaded {
                 Ok(match page {
                     $(Page::$page => $view().into_any(),)+
                 })
             }
 
+            #[cfg(not(feature = "parts"))]
+            pub(super) async fn load() -> Result<(), SplitLoaderError> {
+                Ok(())
+            }
+
             $(
                 pub(crate) fn $page() -> Loading {
-                    Box::pin(view(Page::$page))
+                    let view = view(Page::$page);
+                    #[cfg(not(feature = "parts"))]
+                    let view = std::future::ready(view);
+                    Box::pin(view)
                 }
             )+
         })+

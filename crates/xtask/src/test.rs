@@ -139,6 +139,7 @@ impl Step {
                 "--release",
                 "--locked",
                 "--package=frontend",
+                "--features=frontend/parts",
                 "--target=wasm32-unknown-unknown",
                 "--",
                 "--deny=warnings",

@@ -29,6 +29,8 @@ pub(super) fn compile(workspace: &Workspace) -> Result<PathBuf> {
         "--locked",
         "--package",
         "frontend",
+        "--features",
+        "frontend/parts",
         "--target",
         TARGET,
         "--profile",
