@@ -414,6 +414,7 @@ pub const SERVER_FNS: &[(&str, Who)] = &[
     ("revoke_api_key", Person),
     ("rotate_api_key", Person),
     ("set_member_role", Person),
+    ("set_deployment_capacity", Person),
     ("set_deployment_origins", Person),
     ("set_model_alias", Person),
     ("set_rollout_weight", Person),

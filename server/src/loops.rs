@@ -6,6 +6,7 @@ mod deliver_callbacks;
 mod flush_recorder;
 mod judge_rollouts;
 mod make_room;
+mod prewarm_deployments;
 mod reload_serving;
 mod reload_tls;
 mod rotate_signing_keys;
@@ -26,6 +27,7 @@ use crate::state::AppState;
 
 pub use flush_recorder::publish;
 pub use make_room::make_room;
+pub use prewarm_deployments::prewarm_deployments;
 
 /// Longest pause after failures in a row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -81,6 +83,7 @@ pub async fn start(state: &AppState) -> Result<()> {
     spawn(state, flush_recorder::run_key_uses(state.clone()));
     spawn(state, count_key_usage::run(state.clone()));
     spawn(state, make_room::run(state.clone()));
+    spawn(state, prewarm_deployments::run(state.clone()));
     spawn(state, sweep::run(state.clone()));
     Ok(())
 }

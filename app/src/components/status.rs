@@ -49,6 +49,7 @@ impl From<DeploymentState> for State {
         match status {
             DeploymentState::Ready => state("Ready", Tone::Ok, Glyph::Done),
             DeploymentState::RollingOut => state("Rolling out", Tone::Info, Glyph::Rolling),
+            DeploymentState::Cold => state("Cold", Tone::Neutral, Glyph::Clock),
             DeploymentState::Degraded => state("Degraded", Tone::Danger, Glyph::Warning),
         }
     }

@@ -112,6 +112,35 @@ pub async fn set_deployment_origins(
     Ok(())
 }
 
+/// Without `max_in_flight` any number of predictions is in flight.
+#[server(endpoint = "set_deployment_capacity")]
+pub async fn set_deployment_capacity(
+    project: Name,
+    name: Name,
+    max_in_flight: String,
+    max_queue: i32,
+    min_warm: i32,
+    idle_seconds: i32,
+) -> Result<(), AppError> {
+    let (platform, actor) = signed_in()?;
+    let max_in_flight = match max_in_flight.trim() {
+        "" => None,
+        most => Some(most.parse().map_err(|_| {
+            let expected = "a whole number, or nothing for no limit";
+            let error = domain::FieldError::new("/max_in_flight", "invalid", expected);
+            domain::Error::Invalid(vec![error.got(most)])
+        })?),
+    };
+    let capacity = domain::deployments::Capacity {
+        max_in_flight,
+        max_queue,
+        min_warm,
+        idle_seconds,
+    };
+    platform::deployments::set_capacity(&platform, &actor, &project, &name, capacity).await?;
+    Ok(())
+}
+
 /// `confirm` must be the deployment's name, typed by the person. Goes to the list.
 #[server(endpoint = "delete_deployment")]
 pub async fn delete_deployment(project: Name, name: Name, confirm: String) -> Result<(), AppError> {

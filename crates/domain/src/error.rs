@@ -94,6 +94,9 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
+    /// So much is under way that more would only make all of it slower.
+    #[error("{message}")]
+    Overloaded { message: String, retry_after: u64 },
     /// The model that answers failed on this request.
     #[error("{0}")]
     ModelFailed(String),
@@ -158,6 +161,7 @@ impl Error {
             Self::BudgetUsedUp { .. } => "budget_used_up",
             Self::InsufficientStorage(_) => "insufficient_storage",
             Self::Unavailable { .. } => "unavailable",
+            Self::Overloaded { .. } => "overloaded",
             Self::ModelFailed(_) => "model_failed",
             Self::Internal(_) => "internal",
         }
@@ -176,7 +180,7 @@ impl Error {
             Self::Invalid(_) => 422,
             Self::RateLimited { .. } | Self::BudgetUsedUp { .. } => 429,
             Self::ModelFailed(_) | Self::Internal(_) => 500,
-            Self::Unavailable { .. } => 503,
+            Self::Unavailable { .. } | Self::Overloaded { .. } => 503,
             Self::InsufficientStorage(_) => 507,
         }
     }
@@ -187,7 +191,8 @@ impl Error {
         match self {
             Self::RateLimited { retry_after }
             | Self::BudgetUsedUp { retry_after, .. }
-            | Self::Unavailable { retry_after, .. } => Some((*retry_after).max(1)),
+            | Self::Unavailable { retry_after, .. }
+            | Self::Overloaded { retry_after, .. } => Some((*retry_after).max(1)),
             _ => None,
         }
     }

@@ -31,6 +31,7 @@ pub mod signing_keys;
 pub mod timestamp;
 pub mod training_runs;
 pub mod users;
+pub mod warmth;
 pub mod webhook_secrets;
 
 pub use access::{Actor, Permission, Role, Scope};

@@ -3,7 +3,7 @@
 use crate::access::Scope;
 use crate::api_keys::RateLimit;
 use crate::budgets::Budget;
-use crate::deployments::CorsOrigins;
+use crate::deployments::{Capacity, CorsOrigins};
 use crate::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
 use crate::{Name, Timestamp};
 
@@ -72,6 +72,7 @@ pub struct ServingDeployment {
     pub stable: ModelVersionId,
     pub rollout: Option<ServingRollout>,
     pub cors_origins: CorsOrigins,
+    pub capacity: Capacity,
 }
 
 /// The active rollout of a deployment.

@@ -1,7 +1,9 @@
+mod capacity;
 mod cors_origins;
 mod state;
+mod warmth;
 
-use domain::deployments::{CorsOrigins, Deployment, DeploymentSpec};
+use domain::deployments::{Capacity, CorsOrigins, Deployment, DeploymentSpec};
 use domain::events::Topic;
 use domain::ids::{DeploymentId, ProjectId};
 use domain::rollouts::Rollout;
@@ -11,7 +13,9 @@ use serde_json::{Value, json};
 use store::Conn;
 use store::deployments::{self, DeploymentRow, NewDeployment, VersionKey};
 
+pub use capacity::set_capacity;
 pub use cors_origins::set_cors_origins;
+pub use warmth::expected;
 
 use crate::ledger::{Entry, LiveState};
 use crate::live::Live;
@@ -20,12 +24,12 @@ use crate::{Platform, access, events, ledger, rollouts};
 /// Where every process hears that what is served has changed.
 pub const CHANNEL: &str = "volary_serving";
 
-/// Creates the deployment; its version is live at once. Putting what is there already changes nothing; its origins may be
-/// others.
+/// Creates the deployment; its version is live at once. Putting what is there already changes nothing; its other
+/// settings may be others.
 ///
 /// # Errors
 /// `Conflict` with the code `use_a_rollout` when the deployment serves another version, `PreconditionFailed` when it has
-/// another revision than `if_match`, `Invalid` when there is no such model or version, or for an origin that is none.
+/// another revision than `if_match`, `Invalid` when there is no such model or version, or for a setting that can not be.
 pub async fn put(
     platform: &Platform,
     actor: &Actor,
@@ -37,18 +41,29 @@ pub async fn put(
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
     let project_id = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let origins = spec.cors_origins.map(CorsOrigins::new).transpose()?;
+    let origins = spec
+        .cors_origins
+        .clone()
+        .map(CorsOrigins::new)
+        .transpose()?;
     if let Some(row) = deployments::find(&mut tx, project_id, name).await? {
         check_revision(&row, if_match)?;
         if row.model != spec.model || row.stable_version != spec.version {
             return Err(serves_another(&row));
         }
-        let Some(origins) = origins.filter(|origins| *origins != row.cors_origins) else {
+        let are_same = origins
+            .as_ref()
+            .is_none_or(|origins| *origins == row.cors_origins);
+        if are_same && spec.capacity(row.capacity)? == row.capacity {
             return whole(&mut tx, &platform.live, row).await;
-        };
+        }
         let row = find_locked(&mut tx, project_id, name).await?;
         check_revision(&row, if_match)?;
-        cors_origins::change(&mut tx, now, actor, &row, &origins).await?;
+        if let Some(origins) = origins {
+            cors_origins::change(&mut tx, now, actor, &row, &origins).await?;
+        }
+        let capacity = spec.capacity(row.capacity)?;
+        capacity::change(&mut tx, now, actor, &row, capacity).await?;
         tx.commit().await?;
         platform.live.refresh().await;
         return get(platform, actor, project, name).await;
@@ -60,6 +75,7 @@ pub async fn put(
     }
     let stable = version(&mut tx, project_id, &spec.model, spec.version).await?;
     let origins = origins.unwrap_or_default();
+    let capacity = spec.capacity(Capacity::default())?;
     let id = DeploymentId::at(now);
     let label = actor.label();
     let new = NewDeployment {
@@ -68,6 +84,7 @@ pub async fn put(
         name,
         stable,
         cors_origins: &origins,
+        capacity,
         created_by: &label,
         at: now,
     };
@@ -88,6 +105,9 @@ pub async fn put(
     let mut after = live_as(&spec.model, spec.version, None);
     if !origins.is_empty() {
         after = cors_origins::with_origins(after, &origins);
+    }
+    if capacity != Capacity::default() {
+        after = capacity::with_capacity(after, capacity);
     }
     let change = Change {
         action: "deployment.created",
@@ -341,7 +361,9 @@ fn is_probed(live: &Live, row: &DeploymentRow) -> bool {
 }
 
 fn assemble(live: &Live, row: DeploymentRow, rollout: Option<Rollout>) -> Deployment {
-    let (state, reason) = state::of(live.health(row.id), &row, rollout.as_ref());
+    let health = live.health(row.id);
+    let cold_start = health.as_ref().and_then(|health| health.cold_start);
+    let (state, reason) = state::of(health, &row, rollout.as_ref());
     Deployment {
         id: row.id,
         name: row.name,
@@ -351,6 +373,11 @@ fn assemble(live: &Live, row: DeploymentRow, rollout: Option<Rollout>) -> Deploy
         reason,
         rollout,
         cors_origins: row.cors_origins.as_slice().to_vec(),
+        max_in_flight: row.capacity.max_in_flight,
+        max_queue: row.capacity.max_queue,
+        min_warm: row.capacity.min_warm,
+        idle_seconds: row.capacity.idle_seconds,
+        last_cold_start_seconds: cold_start.map(|took| took.as_secs_f64()),
         revision: row.revision,
         created_by: row.created_by,
         created_at: row.created_at,

@@ -34,6 +34,10 @@ pub struct Health {
     pub problem: Option<String>,
     /// The same for the canary.
     pub canary_problem: Option<String>,
+    /// Whether the stable version is loaded now.
+    pub is_loaded: bool,
+    /// For how long a request last waited until it was.
+    pub cold_start: Option<Duration>,
 }
 
 impl Default for Inner {
@@ -84,13 +88,18 @@ impl Live {
         self.inner.applied.send_replace(ticket);
     }
 
-    /// Replaces what is known of all deployments; says which of them changed.
-    pub fn report(&self, health: HashMap<DeploymentId, Health>) -> Vec<DeploymentId> {
+    /// Replaces what is known of all deployments; says which of them changed. One report is looked up after the other, so
+    /// that the last one stays.
+    pub fn report(
+        &self,
+        health: impl FnOnce() -> HashMap<DeploymentId, Health>,
+    ) -> Vec<DeploymentId> {
         let mut known = self
             .inner
             .health
             .write()
             .unwrap_or_else(PoisonError::into_inner);
+        let health = health();
         let changed = health
             .iter()
             .filter(|(id, new)| known.get(id) != Some(new))

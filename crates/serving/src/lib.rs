@@ -45,7 +45,7 @@ pub struct Options {
     pub log_share: f64,
     /// Inputs whose values are not logged.
     pub log_redacted: Vec<String>,
-    /// For versions that no deployment serves.
+    /// For versions that no deployment keeps loaded.
     pub room: Room,
     /// Requests of one client address, whoever it says it is.
     pub address_limit: RateLimit,
@@ -83,7 +83,7 @@ pub struct Serving {
     pub addresses: AddressLimit,
     pub refusals: AddressLimit,
     room: Room,
-    /// Held while an artifact that no deployment serves is loaded.
+    /// Held while an artifact is loaded that somebody asked for.
     pub loading: tokio::sync::Mutex<()>,
 }
 
@@ -139,7 +139,7 @@ impl Serving {
                 <= Duration::from_millis(confirmed) + MAX_AGE
     }
 
-    /// Lets go of versions that no deployment serves, as far as there is no room for them.
+    /// Lets go of versions that no deployment keeps loaded and nobody asks for, or for which there is no room.
     pub fn make_room(&self, now: Timestamp) -> Loaded {
         room::make(self.room, &self.snapshot(), now)
     }

@@ -51,13 +51,13 @@ pub struct Answer {
 /// Answers from a deployment.
 ///
 /// # Errors
-/// `Invalid` naming rows and fields, `Unavailable` while the stable version can not be loaded, `ModelFailed`.
+/// `Invalid` naming rows and fields, `Unavailable` while the stable version is not loaded, `ModelFailed`.
 pub fn from_deployment<D: Dialect>(
     recorder: &Recorder,
     deployment: &Deployment,
     request: &Request<'_, D>,
 ) -> Result<Answer> {
-    let Some(canary) = canary(deployment, request) else {
+    let Some(canary) = canary(deployment, request.routing_key, request.forced) else {
         return from_stable(recorder, deployment, request);
     };
     match attempt(&canary.arm.version, Route::Canary, request) {
@@ -65,6 +65,8 @@ pub fn from_deployment<D: Dialect>(
             let Arm { version, counters } = &canary.arm;
             Ok(finish(recorder, version, counters, request, done))
         }
+        // It is no fault of its that there was no room for it.
+        Err(Failed::LetGo) => from_stable(recorder, deployment, request),
         Err(failed) => {
             let micros = micros(request.arrived);
             let answered = from_stable(recorder, deployment, request);
@@ -102,7 +104,7 @@ pub fn check<D: Dialect>(deployment: &Deployment, request: &Request<'_, D>) -> R
         let predictor = predictor.as_deref()?;
         Some(request.dialect.read(predictor, request.body).map(drop))
     };
-    if let Some(canary) = canary(deployment, request)
+    if let Some(canary) = canary(deployment, request.routing_key, request.forced)
         && let Some(Ok(())) = read(&canary.arm.version)
     {
         return Ok(());
@@ -119,9 +121,13 @@ pub fn check<D: Dialect>(deployment: &Deployment, request: &Request<'_, D>) -> R
 }
 
 /// The canary, if the request goes there first.
-fn canary<'d, D>(deployment: &'d Deployment, request: &Request<'_, D>) -> Option<&'d Canary> {
-    match request.forced {
-        None => deployment.route(request.routing_key),
+pub fn canary<'d>(
+    deployment: &'d Deployment,
+    routing_key: &[u8],
+    forced: Option<Forced>,
+) -> Option<&'d Canary> {
+    match forced {
+        None => deployment.route(routing_key),
         Some(Forced::Stable) => None,
         Some(Forced::Canary) => deployment.canary.as_ref(),
     }
@@ -136,9 +142,6 @@ pub fn from_version<D: Dialect>(
     version: &Version,
     request: &Request<'_, D>,
 ) -> Result<Answer> {
-    if !version.is_loaded() {
-        return Err(versions::let_go());
-    }
     answer(
         recorder,
         version,
@@ -179,6 +182,7 @@ fn answer<D: Dialect>(
 ) -> Result<Answer> {
     match attempt(version, route, request) {
         Ok(done) => Ok(finish(recorder, version, counters, request, done)),
+        Err(Failed::LetGo) => Err(versions::let_go()),
         Err(Failed::Refused(errors)) => {
             counters.record_refused();
             Err(Error::Invalid(errors))
@@ -202,6 +206,8 @@ struct Done {
 }
 
 enum Failed {
+    /// It was not loaded any more.
+    LetGo,
     Refused(Vec<FieldError>),
     Model(String),
 }
@@ -213,11 +219,7 @@ fn attempt<D: Dialect>(
 ) -> Result<Done, Failed> {
     let loaded = version.predictor();
     let Some(predictor) = loaded.as_deref() else {
-        return Err(Failed::Model(
-            version
-                .problem()
-                .unwrap_or_else(|| "it is not loaded".to_owned()),
-        ));
+        return Err(version.problem().map_or(Failed::LetGo, Failed::Model));
     };
     let started = Instant::now();
     let (rows, asked) = request

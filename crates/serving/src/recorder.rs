@@ -14,6 +14,8 @@ use domain::predictions::{PredictionRecord, Route};
 use domain::rollouts::{Arm, ArmStats, RolloutSample, SAMPLE_SECONDS};
 use serde_json::Value;
 
+use crate::gate::Gates;
+
 pub use counters::{Counters, Counts, Outcome, Subject};
 
 /// Sampled predictions that wait for the next flush, at most.
@@ -92,6 +94,8 @@ pub struct Recorder {
     subjects: Mutex<HashMap<Subject, Arc<Counters>>>,
     pending: Mutex<Pending>,
     samples: Mutex<Vec<Sample>>,
+    /// Whoever goes through one of them is counted by it.
+    pub gates: Gates,
 }
 
 type RollupKey = (DeploymentId, i32, Route, i64);
@@ -177,6 +181,7 @@ impl Recorder {
             subjects: Mutex::default(),
             pending: Mutex::default(),
             samples: Mutex::default(),
+            gates: Gates::default(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! How much memory models may take that no deployment serves: those that were asked for longest ago go first.
+//! How much memory models may take that no deployment keeps loaded: those that nobody asks for go after a while, and of the
+//! others those that were asked for longest ago when there is no room for all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,9 @@ use crate::versions::Version;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// For all versions that no deployment serves.
+    /// For all versions that no deployment keeps loaded.
     pub bytes: usize,
-    /// A version that nobody asked for is kept so long.
+    /// A version that no deployment serves, and nobody asked for, is kept so long.
     pub idle: Duration,
 }
 
@@ -36,30 +37,35 @@ pub struct Loaded {
     pub crowded_out: usize,
 }
 
-/// Lets go what has been idle too long, and then as much as does not fit. The one that was asked for last stays, whatever
-/// its size: somebody waits for it.
+/// Lets go what has been idle too long, and then as much as does not fit. What was asked for last stays, whatever its
+/// size: somebody waits for it.
 pub(crate) fn make(room: Room, snapshot: &Snapshot, now: Timestamp) -> Loaded {
     let mut loaded = Loaded::default();
+    let (served, now) = (snapshot.idle(), now.unix_millis());
     let mut others: Vec<&Arc<Version>> = Vec::new();
-    for (version, is_served) in snapshot
-        .versions()
-        .filter(|(version, _)| version.is_loaded())
-    {
+    let versions = snapshot.versions();
+    for version in versions.filter(|version| version.is_loaded()) {
+        let idle = match served.get(&version.id) {
+            Some(idle) => *idle,
+            None => Some(room.idle),
+        };
+        match idle {
+            Some(idle) if version.needed() < now.saturating_sub(millis(idle)) => {
+                version.unload();
+                loaded.idle += 1;
+                continue;
+            }
+            Some(_) => others.push(version),
+            None => {}
+        }
         loaded.versions += 1;
         loaded.bytes += version.bytes();
-        if !is_served {
-            others.push(version);
-        }
     }
     others.sort_by_key(|version| version.used());
     let mut kept: usize = others.iter().map(|version| version.bytes()).sum();
-    let oldest = now
-        .unix_millis()
-        .saturating_sub(i64::try_from(room.idle.as_millis()).unwrap_or(i64::MAX));
-    let last = others.len().saturating_sub(1);
-    for (place, version) in others.into_iter().enumerate() {
-        let is_idle = version.used() < oldest;
-        if !is_idle && (kept <= room.bytes || place == last) {
+    let last = others.last().map(|version| version.used());
+    for version in others {
+        if kept <= room.bytes || Some(version.used()) == last {
             break;
         }
         let bytes = version.bytes();
@@ -67,11 +73,11 @@ pub(crate) fn make(room: Room, snapshot: &Snapshot, now: Timestamp) -> Loaded {
         kept -= bytes;
         loaded.bytes -= bytes;
         loaded.versions -= 1;
-        *(if is_idle {
-            &mut loaded.idle
-        } else {
-            &mut loaded.crowded_out
-        }) += 1;
+        loaded.crowded_out += 1;
     }
     loaded
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

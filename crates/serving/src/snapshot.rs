@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::deployments::CorsOrigins;
 use domain::ids::{ApiKeyId, DeploymentId, ModelVersionId, ProjectId, RolloutId};
@@ -48,8 +49,12 @@ pub struct Deployment {
     pub project: ProjectId,
     pub name: Name,
     salt: u64,
-    /// Shared by every snapshot, since what was let in goes on after a reload.
+    /// Of large predictions. Shared by every snapshot, since what was let in goes on after a reload.
     pub gate: Arc<Gate>,
+    /// Of all predictions, if so many may be in flight and no more.
+    pub limit: Option<Arc<Gate>>,
+    /// How long without a request its versions stay loaded; they stay for ever without it.
+    pub idle: Option<Duration>,
     pub stable: Arm,
     pub canary: Option<Canary>,
     cors_origins: CorsOrigins,
@@ -70,15 +75,23 @@ pub struct Canary {
     pub weight: f64,
 }
 
-/// How the probe predictions of a deployment went.
+/// How the probe predictions of a deployment went, and whether its stable version is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     pub stable: ModelVersionId,
     pub problem: Option<String>,
     pub canary_problem: Option<String>,
+    pub is_loaded: bool,
+    pub cold_start: Option<Duration>,
 }
 
 impl Deployment {
+    /// The stable one first.
+    pub fn arms(&self) -> impl Iterator<Item = &Arm> {
+        let canary = self.canary.as_ref().map(|canary| &canary.arm);
+        std::iter::once(&self.stable).chain(canary)
+    }
+
     /// The arm of a routing key: the same in every process, for as long as the weight stays.
     #[inline]
     pub fn route(&self, routing_key: &[u8]) -> Option<&Canary> {
@@ -94,9 +107,12 @@ impl Snapshot {
         &self.fingerprint
     }
 
-    /// The artifacts that a snapshot of this table needs and this one has not loaded, by their SHA-256. What it has loaded
-    /// counts as used, so that it is there when the next one takes it over.
+    /// The artifacts that a snapshot of this table keeps loaded and this one has not, by their SHA-256. What either keeps
+    /// counts as used, so that it is there when the next one takes it over, and not let go as soon as none keeps it.
     pub fn missing(&self, table: &ServingTable, now: Timestamp) -> Vec<String> {
+        for arm in self.kept_arms() {
+            arm.version.touch(now);
+        }
         let used = used_versions(table);
         let versions = table
             .models
@@ -230,7 +246,14 @@ impl Snapshot {
         let before = previous
             .deployment(row.project, row.name.as_str())
             .filter(|before| before.id == row.id);
+        let limit = row.capacity.max_in_flight.map(|turns| {
+            let count = |number: i32| usize::try_from(number).unwrap_or(0);
+            let (turns, places) = (count(turns), count(row.capacity.max_queue));
+            recorder.gates.of(&project.name, &row.name, turns, places)
+        });
         let deployment = Arc::new(Deployment {
+            limit,
+            idle: row.capacity.idle_seconds().map(Duration::from_secs),
             gate: before
                 .map(|before| Arc::clone(&before.gate))
                 .unwrap_or_default(),
@@ -330,13 +353,15 @@ impl Snapshot {
         self.projects.get(&project)?.models.get(name)
     }
 
+    fn deployments(&self) -> impl Iterator<Item = &Arc<Deployment>> {
+        self.projects
+            .values()
+            .flat_map(|project| project.deployments.values())
+    }
+
     /// How every deployment's probes went.
     pub fn health(&self) -> HashMap<DeploymentId, Health> {
-        let deployments = self
-            .projects
-            .values()
-            .flat_map(|project| project.deployments.values());
-        deployments
+        self.deployments()
             .map(|deployment| {
                 let health = Health {
                     stable: deployment.stable.version.id,
@@ -345,41 +370,52 @@ impl Snapshot {
                         .canary
                         .as_ref()
                         .and_then(|canary| canary.arm.version.problem()),
+                    is_loaded: deployment.stable.version.is_loaded(),
+                    cold_start: deployment.stable.version.cold_start(),
                 };
                 (deployment.id, health)
             })
             .collect()
     }
 
-    /// Every version, and whether a deployment serves it.
-    pub(crate) fn versions(&self) -> impl Iterator<Item = (&Arc<Version>, bool)> {
-        let served: HashSet<_> = self.arms().map(|arm| arm.version.id).collect();
-        self.versions
-            .values()
-            .map(move |version| (version, served.contains(&version.id)))
+    pub(crate) fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
+        self.versions.values()
     }
 
-    fn arms(&self) -> impl Iterator<Item = &Arm> {
-        let deployments = self
-            .projects
-            .values()
-            .flat_map(|project| project.deployments.values());
-        deployments.flat_map(|deployment| {
-            std::iter::once(&deployment.stable)
-                .chain(deployment.canary.as_ref().map(|canary| &canary.arm))
-        })
+    /// How long without a request the versions behind deployments stay loaded, each as its most patient deployment has it;
+    /// `None` for ever.
+    pub(crate) fn idle(&self) -> HashMap<ModelVersionId, Option<Duration>> {
+        let mut idle = HashMap::new();
+        for deployment in self.deployments() {
+            for arm in deployment.arms() {
+                idle.entry(arm.version.id)
+                    .and_modify(|idle: &mut Option<Duration>| {
+                        *idle = idle.zip(deployment.idle).map(|(a, b)| a.max(b));
+                    })
+                    .or_insert(deployment.idle);
+            }
+        }
+        idle
     }
 
-    /// Whether something that is served could not be loaded, and it is time to try again.
+    /// Of the deployments whose versions stay loaded.
+    fn kept_arms(&self) -> impl Iterator<Item = &Arm> {
+        self.deployments()
+            .filter(|deployment| deployment.idle.is_none())
+            .flat_map(|deployment| deployment.arms())
+    }
+
+    /// Whether something that stays loaded could not be loaded, and it is time to try again.
     pub fn is_to_be_tried_again(&self) -> bool {
-        self.arms().any(|arm| arm.version.may_load())
+        self.kept_arms().any(|arm| arm.version.may_load())
     }
 }
 
-/// The versions behind a deployment. Others are loaded when somebody first asks for them.
+/// The versions behind deployments that keep them loaded. Others are loaded when somebody first asks for them.
 fn used_versions(table: &ServingTable) -> HashSet<ModelVersionId> {
     let deployments = table.deployments.iter();
     deployments
+        .filter(|deployment| deployment.capacity.idle_seconds().is_none())
         .flat_map(|deployment| {
             std::iter::once(deployment.stable)
                 .chain(deployment.rollout.map(|rollout| rollout.canary))

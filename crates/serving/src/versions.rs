@@ -1,5 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ use crate::request::Rows;
 /// How long a version that could not be loaded is left alone.
 pub const LOAD_RETRY: Duration = Duration::from_secs(10);
 
-/// A version of a model. Loaded when a deployment serves it or somebody first asks for it; let go when neither is so for a
-/// while.
+/// A version of a model. Loaded when a deployment keeps it loaded or somebody first asks for it; let go when neither is so
+/// for a while.
 #[derive(Debug)]
 pub struct Version {
     pub id: ModelVersionId,
@@ -32,14 +32,18 @@ pub struct Version {
     predictor: ArcSwapOption<Predictor>,
     /// Bytes of its artifact, which are about what it takes in memory; 0 while it is not loaded.
     bytes: AtomicUsize,
-    /// When it was last asked for by its name, in Unix milliseconds.
+    /// When it was last asked for, in Unix milliseconds.
     used: AtomicI64,
+    /// When it is likely to be asked for, in Unix milliseconds.
+    expected: AtomicI64,
+    /// How long the last request waited that found it not loaded, in microseconds; 0 before the first.
+    cold_start: AtomicU64,
     /// Why it can not be loaded, or why its probe prediction fails, and since when.
     problem: RwLock<Option<(String, Instant)>>,
     /// Of requests that name this version.
     counters: OnceLock<Arc<Counters>>,
     /// Of requests that name this version.
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
 }
 
 impl Version {
@@ -53,9 +57,11 @@ impl Version {
             predictor: ArcSwapOption::empty(),
             bytes: AtomicUsize::new(0),
             used: AtomicI64::new(i64::MIN),
+            expected: AtomicI64::new(i64::MIN),
+            cold_start: AtomicU64::new(0),
             problem: RwLock::new(None),
             counters: OnceLock::new(),
-            gate: Gate::default(),
+            gate: Arc::default(),
         }
     }
 
@@ -74,6 +80,16 @@ impl Version {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Notes that it is likely to be needed at a moment to come, and not to be let go before.
+    pub fn expect_use(&self, at: Timestamp) {
+        self.expected.fetch_max(at.unix_millis(), Ordering::Relaxed);
+    }
+
+    /// When it was last needed or will be, in Unix milliseconds.
+    pub(crate) fn needed(&self) -> i64 {
+        self.used().max(self.expected.load(Ordering::Relaxed))
+    }
+
     /// Notes that it is needed.
     pub fn touch(&self, now: Timestamp) {
         self.used.fetch_max(now.unix_millis(), Ordering::Relaxed);
@@ -82,6 +98,18 @@ impl Version {
     /// When it was last needed, in Unix milliseconds.
     pub(crate) fn used(&self) -> i64 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a request waited until it was loaded.
+    pub fn started_cold(&self, waited: Duration) {
+        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        self.cold_start.store(micros.max(1), Ordering::Relaxed);
+    }
+
+    /// How long the last request waited that found it not loaded.
+    pub(crate) fn cold_start(&self) -> Option<Duration> {
+        let micros = self.cold_start.load(Ordering::Relaxed);
+        (micros > 0).then(|| Duration::from_micros(micros))
     }
 
     /// Gives its memory back, once the requests that are under way are done with it.
@@ -133,30 +161,36 @@ impl Version {
 
     /// Prepares the artifact of this version, or keeps why there is none, and makes a probe prediction.
     pub fn load(&self, artifact: Result<&[u8], String>) {
-        let problem = match artifact {
-            Ok(bytes) => self.prepare(bytes).err(),
+        let prepared = artifact.and_then(|bytes| Ok((prepare(bytes)?, bytes.len())));
+        let problem = match &prepared {
+            Ok(((_, probe), _)) => probe.as_ref().err(),
             Err(reason) => Some(reason),
         };
         if let Some(problem) = &problem {
             tracing::warn!(model = %self.model, version = self.number, problem, "a version can not answer");
         }
         *self.problem.write().unwrap_or_else(PoisonError::into_inner) =
-            problem.map(|problem| (problem, Instant::now()));
+            problem.map(|problem| (problem.clone(), Instant::now()));
+        // Nobody finds it before it is known whether it may answer.
+        if let Ok(((predictor, _), bytes)) = prepared {
+            self.bytes.store(bytes, Ordering::Relaxed);
+            self.predictor.store(Some(Arc::new(predictor)));
+        }
     }
+}
 
-    fn prepare(&self, bytes: &[u8]) -> Result<(), String> {
-        let decoded = catch_unwind(AssertUnwindSafe(|| {
-            model::decode(bytes).map(|artifact| Predictor::new(&artifact))
-        }));
-        let predictor = match decoded {
-            Ok(Ok(predictor)) => predictor,
-            Ok(Err(error)) => return Err(format!("its artifact can not be read: {error}")),
-            Err(_) => return Err("its artifact can not be read".to_owned()),
-        };
-        let probe = probe(&predictor);
-        self.bytes.store(bytes.len(), Ordering::Relaxed);
-        self.predictor.store(Some(Arc::new(predictor)));
-        probe
+/// What predicts, and how its probe prediction went.
+fn prepare(bytes: &[u8]) -> Result<(Predictor, Result<(), String>), String> {
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        model::decode(bytes).map(|artifact| Predictor::new(&artifact))
+    }));
+    match decoded {
+        Ok(Ok(predictor)) => {
+            let probe = probe(&predictor);
+            Ok((predictor, probe))
+        }
+        Ok(Err(error)) => Err(format!("its artifact can not be read: {error}")),
+        Err(_) => Err("its artifact can not be read".to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 pub mod serving;
 
-use domain::deployments::CorsOrigins;
+use domain::deployments::{Capacity, CorsOrigins};
 use domain::ids::{DeploymentId, ModelId, ModelVersionId, ProjectId};
 use domain::{Name, Timestamp};
 use time::OffsetDateTime;
@@ -18,6 +18,7 @@ pub struct DeploymentRow {
     pub stable_version_id: ModelVersionId,
     pub stable_version: i32,
     pub cors_origins: CorsOrigins,
+    pub capacity: Capacity,
     pub revision: i64,
     pub created_by: String,
     pub created_at: Timestamp,
@@ -38,6 +39,7 @@ pub struct NewDeployment<'a> {
     pub name: &'a Name,
     pub stable: VersionKey,
     pub cors_origins: &'a CorsOrigins,
+    pub capacity: Capacity,
     pub created_by: &'a str,
     pub at: Timestamp,
 }
@@ -51,6 +53,10 @@ struct Stored {
     stable_version_id: uuid::Uuid,
     stable_version: i32,
     cors_origins: Vec<String>,
+    max_in_flight: Option<i32>,
+    max_queue: i32,
+    min_warm: i32,
+    idle_seconds: i32,
     revision: i64,
     created_by: String,
     created_at: OffsetDateTime,
@@ -70,6 +76,12 @@ impl TryFrom<Stored> for DeploymentRow {
             stable_version_id: ModelVersionId(row.stable_version_id),
             stable_version: row.stable_version,
             cors_origins: cors_origins(row.cors_origins)?,
+            capacity: Capacity {
+                max_in_flight: row.max_in_flight,
+                max_queue: row.max_queue,
+                min_warm: row.min_warm,
+                idle_seconds: row.idle_seconds,
+            },
             revision: row.revision,
             created_by: row.created_by,
             created_at: row.created_at.into(),
@@ -87,14 +99,19 @@ fn cors_origins(stored: Vec<String>) -> Result<CorsOrigins> {
 /// Breaks `deployments_name_key` when the name is taken.
 pub async fn insert(conn: &mut Conn, new: &NewDeployment<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO deployments (id, project_id, name, model_id, stable_version_id, cors_origins, created_by, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        "INSERT INTO deployments (id, project_id, name, model_id, stable_version_id, cors_origins, max_in_flight, max_queue, min_warm,
+                                  idle_seconds, created_by, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
         new.id.0,
         new.project.0,
         new.name.as_str(),
         new.stable.model.0,
         new.stable.version.0,
         new.cors_origins.as_slice(),
+        new.capacity.max_in_flight,
+        new.capacity.max_queue,
+        new.capacity.min_warm,
+        new.capacity.idle_seconds,
         new.created_by,
         OffsetDateTime::from(new.at),
     )
@@ -111,7 +128,7 @@ pub async fn find(
     let row = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.cors_origins, d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.revision, d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -129,7 +146,7 @@ pub async fn find_by_id(conn: &mut Conn, id: DeploymentId) -> Result<Option<Depl
     let row = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.cors_origins, d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.revision, d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -158,7 +175,7 @@ pub async fn list(conn: &mut Conn, project: ProjectId) -> Result<Vec<DeploymentR
     let rows = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.cors_origins, d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.revision, d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -223,6 +240,29 @@ pub async fn set_cors_origins(
         "UPDATE deployments SET cors_origins = $2, revision = revision + 1, updated_at = $3 WHERE id = $1",
         id.0,
         origins.as_slice(),
+        OffsetDateTime::from(at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets a process do more or less for it at once, and raises the revision.
+pub async fn set_capacity(
+    conn: &mut Conn,
+    id: DeploymentId,
+    capacity: Capacity,
+    at: Timestamp,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE deployments
+         SET max_in_flight = $2, max_queue = $3, min_warm = $4, idle_seconds = $5, revision = revision + 1, updated_at = $6
+         WHERE id = $1",
+        id.0,
+        capacity.max_in_flight,
+        capacity.max_queue,
+        capacity.min_warm,
+        capacity.idle_seconds,
         OffsetDateTime::from(at),
     )
     .execute(conn)

@@ -192,3 +192,43 @@ pub async fn changes(
         })
         .collect())
 }
+
+/// One hour of a deployment that is let go between its requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColdHour {
+    pub project: ProjectId,
+    pub deployment: domain::Name,
+    pub created_at: Timestamp,
+    pub began: Timestamp,
+    pub had_requests: bool,
+}
+
+/// Whether deployments that do not stay loaded had requests in the hours that began then, deployment by deployment.
+pub async fn cold_hours(conn: &mut Conn, began: &[Timestamp]) -> Result<Vec<ColdHour>> {
+    let began: Vec<_> = began.iter().copied().map(OffsetDateTime::from).collect();
+    let rows = sqlx::query!(
+        r#"SELECT d.project_id, d.name, d.created_at, hours.began AS "began!",
+                  EXISTS (
+                      SELECT FROM metric_rollups m
+                      WHERE m.deployment_id = d.id AND m.minute >= hours.began AND m.minute < hours.began + interval '1 hour'
+                            AND m.requests > 0
+                  ) AS "had_requests!"
+           FROM deployments d CROSS JOIN unnest($1::timestamptz[]) AS hours (began)
+           WHERE d.min_warm = 0
+           ORDER BY d.id, hours.began"#,
+        &began,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(ColdHour {
+                project: ProjectId(row.project_id),
+                deployment: text::name("deployments.name", row.name)?,
+                created_at: row.created_at.into(),
+                began: row.began.into(),
+                had_requests: row.had_requests,
+            })
+        })
+        .collect()
+}

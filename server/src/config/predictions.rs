@@ -5,7 +5,7 @@ pub struct PredictionConfig {
     #[arg(long, env = "VOLARY_PREDICTION_LOG_SAMPLE", value_name = "SHARE", default_value_t = 0.01, value_parser = parse_share, help_heading = "Predictions")]
     pub prediction_log_sample: f64,
 
-    /// Memory for models that no deployment serves, in MiB: those that were asked for longest ago are let go first
+    /// Memory for models that no deployment keeps loaded, in MiB: those that were asked for longest ago are let go first
     #[arg(
         long,
         env = "VOLARY_MODEL_CACHE_MB",

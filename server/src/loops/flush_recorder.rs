@@ -67,6 +67,16 @@ pub fn publish(state: &AppState) {
         .collect(state.platform.clock.now(), |subject, counts| {
             count(subject, counts);
         });
+    let gates = &state.serving.recorder.gates;
+    gates.each(|project, deployment, gate| {
+        let labels = [
+            ("project", project.to_string()),
+            ("deployment", deployment.to_string()),
+        ];
+        metrics::gauge!("volary_predict_in_flight", &labels).set(gate.in_flight() as f64);
+        metrics::gauge!("volary_predict_queued", &labels).set(gate.waiting() as f64);
+        metrics::counter!("volary_predict_refused_total", &labels).increment(gate.take_refused());
+    });
 }
 
 fn count(subject: &Subject, counts: &Counts) {

@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::time::Duration;
 
-use super::{every, never};
+use super::{every, never, reload_serving};
 use crate::state::AppState;
 
 const PERIOD: Duration = Duration::from_secs(5);
@@ -25,4 +25,5 @@ pub fn make_room(state: &AppState) {
         metrics::counter!("volary_models_unloaded_total", "reason" => reason)
             .increment(count as u64);
     }
+    reload_serving::report(state);
 }

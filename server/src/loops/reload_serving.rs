@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ids::DeploymentId;
 use domain::serving::ServingTable;
 use domain::{Error, Result};
 use platform::live::Health;
@@ -45,25 +46,36 @@ pub(super) async fn tick(state: &AppState) -> Result<()> {
         tokio::task::spawn_blocking(move || present.next(table, &artifacts, &keeper.recorder))
             .await
             .map_err(Error::internal)?;
-    let health = next.health().into_iter().map(|(id, health)| {
-        let serving::snapshot::Health {
-            stable,
-            problem,
-            canary_problem,
-        } = health;
-        (
-            id,
-            Health {
-                stable,
-                problem,
-                canary_problem,
-            },
-        )
-    });
-    platform.live.report(health.collect());
     serving.swap(next);
+    report(state);
     platform.live.apply(ticket);
     Ok(())
+}
+
+/// Tells how every deployment does in this process.
+pub(super) fn report(state: &AppState) {
+    state.platform.live.report(|| {
+        let health = state.serving.snapshot().health();
+        health.into_iter().map(told).collect()
+    });
+}
+
+fn told((id, health): (DeploymentId, serving::snapshot::Health)) -> (DeploymentId, Health) {
+    let serving::snapshot::Health {
+        stable,
+        problem,
+        canary_problem,
+        is_loaded,
+        cold_start,
+    } = health;
+    let health = Health {
+        stable,
+        problem,
+        canary_problem,
+        is_loaded,
+        cold_start,
+    };
+    (id, health)
 }
 
 /// What the next snapshot needs and the present one has not, or why it can not be had.

@@ -8,12 +8,17 @@ use domain::predictions::{PredictResponse, Route};
 use domain::{Error, Result};
 use platform::async_predictions::{self, Answered, Outcome, TakenPrediction};
 use serving::dialects::Native;
+use serving::gate::Full;
 use serving::predict::{self, Forced};
+use serving::snapshot::Deployment;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{every, never};
 use crate::error::ApiError;
 use crate::extract::RequestId;
+use crate::routes::predict::crowded;
+use crate::routes::predict::load::wake;
 use crate::state::AppState;
 
 /// How soon a prediction is taken whose turn comes later, or whose server was lost.
@@ -22,6 +27,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 const MOST_LOSSES: i32 = 3;
 /// Until a deployment that can not answer is asked again.
 const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
+/// Longest time that a deployment is waited for which is to be loaded. A longer load goes on, and its prediction comes again:
+/// no lease must end meanwhile.
+const LOAD_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a deployment that can not answer is waited for, in seconds.
 const PATIENCE: f64 = 3600.0;
 /// How long another server's new deployment may not be known here yet, in seconds.
@@ -56,6 +64,12 @@ async fn tick(state: &AppState) -> Result<()> {
         if taken.is_empty() {
             return Ok(());
         }
+        let woken = async {
+            for taken in &taken {
+                wake_for(state, taken).await;
+            }
+        };
+        timeout(LOAD_PATIENCE, woken).await.ok();
         let server = state.clone();
         let answered = tokio::task::spawn_blocking(move || {
             let answer = |taken: TakenPrediction| (taken.fence, answer(&server, &taken));
@@ -73,6 +87,8 @@ fn answer(state: &AppState, taken: &TakenPrediction) -> Answered {
     match predict(state, taken) {
         Ok(result) => Answered::Ended(Outcome::Succeeded(result)),
         Err(Error::Unavailable { .. }) if age < PATIENCE => Answered::NotYet(NOT_READY_PAUSE),
+        // Who does not wait lets those go first who do.
+        Err(Error::Overloaded { .. }) if age < PATIENCE => Answered::NotYet(PERIOD),
         Err(Error::NotFound { .. }) if age < RELOAD => Answered::NotYet(PERIOD),
         Err(error) => {
             if let Error::Internal(cause) = &error {
@@ -89,6 +105,32 @@ fn answer(state: &AppState, taken: &TakenPrediction) -> Answered {
     }
 }
 
+/// What can not be loaded is told by whoever asks it.
+async fn wake_for(state: &AppState, taken: &TakenPrediction) {
+    let forced = forced(taken);
+    if let Ok(deployment) = deployment(state, taken) {
+        wake(state, &deployment, &taken.routing_key, forced)
+            .await
+            .ok();
+    }
+}
+
+fn deployment(state: &AppState, taken: &TakenPrediction) -> Result<Arc<Deployment>> {
+    let snapshot = state.serving.snapshot();
+    let found = snapshot.deployment(taken.project, taken.deployment.as_str());
+    found
+        .map(Arc::clone)
+        .ok_or_else(|| Error::not_found("deployment"))
+}
+
+fn forced(taken: &TakenPrediction) -> Option<Forced> {
+    match taken.forced {
+        None | Some(Route::Pinned) => None,
+        Some(Route::Stable) => Some(Forced::Stable),
+        Some(Route::Canary) => Some(Forced::Canary),
+    }
+}
+
 fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
     if taken.losses > MOST_LOSSES {
         let message = format!(
@@ -97,26 +139,26 @@ fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
         );
         return Err(Error::ModelFailed(message));
     }
-    let deployment = {
-        let snapshot = state.serving.snapshot();
-        let found = snapshot.deployment(taken.project, taken.deployment.as_str());
-        Arc::clone(found.ok_or_else(|| Error::not_found("deployment"))?)
+    let deployment = deployment(state, taken)?;
+    let turn = match &deployment.limit {
+        None => None,
+        Some(limit) => {
+            let turn = limit.try_enter();
+            Some(turn.map_err(|Full| crowded(&deployment))?)
+        }
     };
     let request = predict::Request {
         dialect: &Native,
         body: &taken.body,
         request_id: &taken.request_id,
         routing_key: &taken.routing_key,
-        forced: match taken.forced {
-            None | Some(Route::Pinned) => None,
-            Some(Route::Stable) => Some(Forced::Stable),
-            Some(Route::Canary) => Some(Forced::Canary),
-        },
+        forced: forced(taken),
         now: state.platform.clock.now(),
         // What is measured is the model, not how long the prediction waited.
         arrived: Instant::now(),
     };
     let answer = predict::from_deployment(&state.serving.recorder, &deployment, &request)?;
+    drop(turn);
     let response: PredictResponse =
         serde_json::from_slice(&answer.body).map_err(Error::internal)?;
     Ok(AsyncResult {

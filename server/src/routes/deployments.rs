@@ -136,7 +136,7 @@ async fn document(
         .deployment(project, path.deployment.as_str())
         .map(Arc::clone)
         .ok_or_else(|| Error::not_found("deployment"))?;
-    Ok(predict::document::respond(&state, &deployment, &headers)?)
+    Ok(predict::document::respond(&state, &deployment, &headers).await?)
 }
 
 fn etag(deployment: &Deployment) -> (HeaderName, String) {

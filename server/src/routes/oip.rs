@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serving::dialects::Oip;
 use serving::dialects::oip::{Datatype, OUTPUT};
 use serving::limits::Allowance;
-use serving::predict::check_ready;
+use serving::predict::{Forced, check_ready};
 use serving::versions::{Version, let_go};
 use utoipa::IntoParams;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Json, Path};
 use crate::routes::predict::Caller;
-use crate::routes::predict::answer::{Call, Found, Target, admit, answer, find, load};
+use crate::routes::predict::answer::{Call, Found, Target, admit, answer, find};
 use crate::routes::predict::respond::{JSON_LENGTH, rate_headers};
 use crate::routes::predict::routed;
 use crate::state::AppState;
@@ -286,15 +286,14 @@ async fn readiness(call: &Call<'_>, name: String) -> Response {
 
 /// The version that would answer; of a deployment the stable one.
 async fn loaded(call: &Call<'_>, caller: &Caller) -> Result<Arc<Version>> {
-    match find(call.state, call.target, caller)? {
+    let found = find(call.state, call.target, caller)?;
+    found.load(call.state, &[], Some(Forced::Stable)).await?;
+    match found {
         Found::Deployment(deployment) => {
             check_ready(&deployment)?;
             Ok(Arc::clone(&deployment.stable.version))
         }
-        Found::Version(version) => {
-            load(call.state, &version).await?;
-            Ok(version)
-        }
+        Found::Version(version) => Ok(version),
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) mod body;
 mod caller;
 pub mod direct;
 pub(super) mod document;
+pub(crate) mod load;
 mod pages;
 pub(super) mod respond;
 
@@ -31,6 +32,7 @@ use crate::state::AppState;
 use answer::{Call, Ended, Target, answer, native};
 use respond::respond;
 
+pub(crate) use answer::crowded;
 pub(super) use caller::Caller;
 pub use pages::for_pages;
 
@@ -77,7 +79,7 @@ pub(super) enum XCanary {
     request_body = PredictRequest,
     responses((status = 200, body = PredictResponse, headers(
         ("x-model-version" = i32, description = "The version that answered"),
-        ("server-timing" = String, description = "Milliseconds for auth, parse and predict"),
+        ("server-timing" = String, description = "Milliseconds for auth, parse and predict, and for load when the request waited for a version to be loaded"),
         ("ratelimit" = String, description = "What is left of the key's quota"),
         ("ratelimit-policy" = String, description = "The key's quota"))),
         (status = 202, description = "Accepted, as the client preferred", body = AsyncPrediction, headers(("location" = String, description = "The prediction"))),

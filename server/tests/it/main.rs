@@ -14,6 +14,7 @@
 mod access;
 mod async_predictions;
 mod auth;
+mod capacity;
 mod cors;
 mod datasets;
 mod document;
@@ -36,3 +37,4 @@ mod scoring_runs;
 mod served;
 mod tls;
 mod walkthrough;
+mod warmth;

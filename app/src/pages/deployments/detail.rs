@@ -1,5 +1,6 @@
 //! One deployment: what is live, why, how it does, and the buttons that change it.
 
+mod capacity;
 mod history;
 mod metrics;
 mod origins;

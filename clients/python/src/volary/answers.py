@@ -232,7 +232,7 @@ class Deployment:
     model: str
     stable_version: int
     state: str
-    """`ready`, `rolling_out` or `degraded`."""
+    """`ready`, `rolling_out`, `cold` or `degraded`."""
     reason: str
     revision: int
     """Give it as `if_match` to change this very revision or nothing."""

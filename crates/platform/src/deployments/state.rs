@@ -38,6 +38,12 @@ pub(super) fn of(
             );
             (DeploymentState::RollingOut, reason)
         }
+        (None, _) if !health.is_loaded => (
+            DeploymentState::Cold,
+            format!(
+                "version {version} is not loaded, since nobody asked for it lately: the next request loads it"
+            ),
+        ),
         (None, _) => (
             DeploymentState::Ready,
             format!("a probe prediction with version {version} succeeded"),

@@ -1,3 +1,4 @@
+mod capacity;
 mod cors_origins;
 
 use std::collections::HashMap;
@@ -249,8 +250,10 @@ async fn ready_means_that_a_probe_prediction_succeeded() {
             stable,
             problem: problem.map(str::to_owned),
             canary_problem: canary_problem.map(str::to_owned),
+            is_loaded: true,
+            cold_start: None,
         };
-        platform.live.report(HashMap::from([(first.id, health)]));
+        platform.live.report(|| HashMap::from([(first.id, health)]));
     };
     report(Some("its artifact is damaged"), None);
     let degraded = get().await;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use domain::api_keys::RateLimit;
 use domain::datasets::ColumnType;
-use domain::deployments::CorsOrigins;
+use domain::deployments::{Capacity, CorsOrigins};
 use domain::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
 use domain::models::InputField;
 use domain::serving::{
@@ -147,6 +147,7 @@ impl Built {
                 stable: versions[0],
                 rollout: None,
                 cors_origins: CorsOrigins::default(),
+                capacity: Capacity::default(),
             }],
         };
         let [a, b] = sha256;

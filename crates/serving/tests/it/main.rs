@@ -12,3 +12,4 @@ mod protobuf;
 mod request;
 mod room;
 mod snapshot;
+mod warmth;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use domain::Timestamp;
 use domain::api_keys::RateLimit;
+use domain::deployments::Capacity;
 use domain::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
 use domain::serving::{
     ServingAlias, ServingDeployment, ServingKey, ServingModel, ServingProject, ServingRollout,
@@ -135,7 +136,8 @@ async fn models(conn: &mut Conn) -> Result<Vec<ServingModel>> {
 
 async fn deployments(conn: &mut Conn) -> Result<Vec<ServingDeployment>> {
     let rows = sqlx::query!(
-        r#"SELECT d.id, d.project_id, d.name, d.model_id, d.stable_version_id, d.cors_origins,
+        r#"SELECT d.id, d.project_id, d.name, d.model_id, d.stable_version_id, d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm,
+                  d.idle_seconds,
                   r.id AS "rollout_id?", r.canary_version_id AS "canary_version_id?", r.weight AS "weight?"
            FROM deployments d
            LEFT JOIN rollouts r ON r.deployment_id = d.id AND r.status IN ('running', 'paused')"#
@@ -160,6 +162,12 @@ async fn deployments(conn: &mut Conn) -> Result<Vec<ServingDeployment>> {
                 stable: ModelVersionId(row.stable_version_id),
                 rollout,
                 cors_origins: super::cors_origins(row.cors_origins)?,
+                capacity: Capacity {
+                    max_in_flight: row.max_in_flight,
+                    max_queue: row.max_queue,
+                    min_warm: row.min_warm,
+                    idle_seconds: row.idle_seconds,
+                },
             })
         })
         .collect()

@@ -32,6 +32,7 @@ use crate::routes::predict::answer::{
     Call, Found, LARGE, Target, admit, count_refused, find, forced, routing_key,
 };
 use crate::routes::predict::body::{check_json, read};
+use crate::routes::predict::load::wake;
 use crate::state::AppState;
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -184,6 +185,13 @@ impl Asked {
     }
 
     async fn check(&self, body: Bytes) -> Result<()> {
+        wake(
+            &self.state,
+            &self.deployment,
+            &self.routing_key,
+            self.forced,
+        )
+        .await?;
         if body.len() <= LARGE {
             return self.check_now(&body);
         }

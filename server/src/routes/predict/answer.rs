@@ -11,7 +11,7 @@ use http::header::HeaderName;
 use http::request::Parts;
 use hyper::body::Body as HttpBody;
 use serving::dialects::{Dialect, Native};
-use serving::gate::{Full, Gate};
+use serving::gate::{Full, Gate, PATIENCE, Turn};
 use serving::limits::Allowance;
 use serving::predict::{self, Answer, Forced};
 use serving::snapshot::Deployment;
@@ -125,6 +125,8 @@ pub(in crate::routes) struct Success {
     pub(super) served: Served,
     /// From the request's arrival until its caller was known and allowed.
     pub(super) authenticated: Duration,
+    /// How long the request waited until what it needs was loaded.
+    pub(super) loaded: Option<Duration>,
 }
 
 /// Volary's own shape, which is JSON.
@@ -237,42 +239,61 @@ where
         authenticated,
     } = allowed;
     let state = call.state;
-    if let Found::Version(version) = &found {
-        load(state, version).await?;
-    }
+    let routing_key = routing_key(call, caller);
+    let loaded = found.load(state, &routing_key, forced).await?;
     let work = Work {
         dialect,
         body,
         request_id: call.request_id.clone(),
-        routing_key: routing_key(call, caller),
+        routing_key,
         forced,
         now: call.now,
         arrived: call.arrived,
     };
+    let turn = found.enter().await?;
     let (answer, served) = if work.body.len() > LARGE {
-        let turn = found.gate().enter().await.map_err(overloaded)?;
+        let large = found.gate().enter().await.map_err(overloaded)?;
         let state = state.clone();
         let work = tokio::task::spawn_blocking(move || {
             let done = work.run(&state, &found);
             // Not before the work ends, even when its client has gone away.
-            drop(turn);
+            drop((turn, large));
             done
         });
         work.await.map_err(Error::internal)??
     } else {
-        work.run(state, &found)?
+        let done = work.run(state, &found);
+        drop(turn);
+        done?
     };
     Ok(Success {
         answer,
         served,
         authenticated,
+        loaded,
     })
 }
 
 fn overloaded(Full: Full) -> Error {
     let message =
         "too many large requests are under way for this name: send fewer at once, or smaller ones";
-    Error::not_yet(message, 1)
+    Error::Overloaded {
+        message: message.to_owned(),
+        retry_after: 1,
+    }
+}
+
+/// For who found no turn at a deployment that limits what is in flight.
+pub(crate) fn crowded(deployment: &Deployment) -> Error {
+    Error::Overloaded {
+        message: format!(
+            "{} has as many predictions in flight and waiting as its max_in_flight and max_queue allow, and none ended within {} ms: \
+             send fewer at once, or ask for more",
+            deployment.name,
+            PATIENCE.as_millis()
+        ),
+        retry_after: 1,
+    }
 }
 
 /// What the target was in the snapshot.
@@ -282,7 +303,24 @@ pub(in crate::routes) enum Found {
 }
 
 impl Found {
-    fn gate(&self) -> &Gate {
+    /// The turn of a prediction, where a deployment limits them: to be held until it is answered.
+    ///
+    /// # Errors
+    /// `Overloaded` when there is none within [`PATIENCE`].
+    pub(super) async fn enter(&self) -> Result<Option<Turn>> {
+        let Self::Deployment(deployment) = self else {
+            return Ok(None);
+        };
+        match &deployment.limit {
+            None => Ok(None),
+            Some(limit) => match limit.enter().await {
+                Ok(turn) => Ok(Some(turn)),
+                Err(Full) => Err(crowded(deployment)),
+            },
+        }
+    }
+
+    fn gate(&self) -> &Arc<Gate> {
         match self {
             Self::Deployment(deployment) => &deployment.gate,
             Self::Version(version) => &version.gate,
@@ -437,30 +475,5 @@ impl<D: Dialect> Work<D> {
             version: answer.version,
         };
         Ok((answer, served))
-    }
-}
-
-/// Loads a version that no deployment serves, when it is first asked for.
-pub(in crate::routes) async fn load(state: &AppState, version: &Arc<Version>) -> Result<()> {
-    version.touch(state.platform.clock.now());
-    if version.is_loaded() {
-        return Ok(());
-    }
-    // One at a time: an artifact may be large, and many may ask for it at once.
-    let _turn = state.serving.loading.lock().await;
-    if version.may_load() {
-        let begun = Instant::now();
-        let artifact = state.platform.blobs.read(&version.sha256).await;
-        let version = Arc::clone(version);
-        let loaded = tokio::task::spawn_blocking(move || {
-            version.load(artifact.as_deref().map_err(ToString::to_string));
-        });
-        loaded.await.map_err(Error::internal)?;
-        metrics::histogram!("volary_model_load_seconds").record(begun.elapsed().as_secs_f64());
-        crate::loops::make_room(state);
-    }
-    match version.problem().filter(|_| !version.is_loaded()) {
-        None => Ok(()),
-        Some(problem) => Err(version.not_ready(&problem)),
     }
 }

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::OfDeployment;
 use super::answer::{Call, Found, Target, admit, find};
+use super::load::wake_stable;
 use crate::error::ApiResult;
 use crate::extract::Path;
 use crate::openapi::{Problems, deployment};
@@ -39,16 +40,17 @@ async fn document(
     let Found::Deployment(deployment) = find(&state, call.target, &caller)? else {
         return Err(Error::not_found("deployment").into());
     };
-    Ok(respond(&state, &deployment, &parts.headers)?)
+    Ok(respond(&state, &deployment, &parts.headers).await?)
 }
 
 /// # Errors
 /// `Unavailable` while the stable version, whose signature it tells, can not be loaded.
-pub(in crate::routes) fn respond(
+pub(in crate::routes) async fn respond(
     state: &AppState,
     deployment: &serving::snapshot::Deployment,
     headers: &HeaderMap,
 ) -> Result<Response> {
+    wake_stable(state, deployment).await?;
     let text = deployment::document(deployment, &state.base_url)?.to_string();
     let tag = hex::encode(&Sha256::digest(text.as_bytes())[..16]);
     let tag = (

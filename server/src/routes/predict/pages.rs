@@ -61,6 +61,10 @@ async fn predict(
     let request_id = RequestId::of(&HeaderMap::new());
     let now = state.platform.clock.now();
     let state = state.clone();
+    found
+        .load(&state, request_id.as_str().as_bytes(), forced)
+        .await?;
+    let turn = found.enter().await?;
     let answered = tokio::task::spawn_blocking(move || {
         let work = Work {
             dialect: Native,
@@ -71,7 +75,9 @@ async fn predict(
             now,
             arrived,
         };
-        work.run(&state, &found)
+        let done = work.run(&state, &found);
+        drop(turn);
+        done
     });
     let (answer, _) = answered.await.map_err(Error::internal)??;
     serde_json::from_slice(&answer.body).map_err(Error::internal)

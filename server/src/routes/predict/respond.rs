@@ -42,7 +42,8 @@ pub(in crate::routes) fn respond_with<B: Default>(
             answer,
             served,
             authenticated,
-        }) => (succeed(answer, authenticated, write), Some(served)),
+            loaded,
+        }) => (succeed(answer, authenticated, loaded, write), Some(served)),
         Err(error) => (error.into_response().map(|_| B::default()), None),
     };
     if let Some(allowance) = &ended.allowance {
@@ -69,9 +70,10 @@ fn whole(body: Vec<u8>, json_length: Option<usize>) -> Response<PredictBody> {
 fn succeed<B>(
     answer: Answer,
     authenticated: Duration,
+    loaded: Option<Duration>,
     write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
 ) -> Response<B> {
-    let timing = server_timing(authenticated, answer.parse, answer.predict);
+    let timing = server_timing(authenticated, loaded, answer.parse, answer.predict);
     let mut response = write(answer.body, answer.json_length);
     let headers = response.headers_mut();
     headers.insert(X_MODEL_VERSION, answer.version.into());
@@ -80,13 +82,20 @@ fn succeed<B>(
 }
 
 /// In milliseconds, to the microsecond.
-fn server_timing(auth: Duration, parse: Duration, predict: Duration) -> Vec<u8> {
+fn server_timing(
+    auth: Duration,
+    load: Option<Duration>,
+    parse: Duration,
+    predict: Duration,
+) -> Vec<u8> {
     let mut text = Vec::with_capacity(64);
     for (name, part) in [
-        ("auth;dur=", auth),
-        (", parse;dur=", parse),
-        (", predict;dur=", predict),
+        ("auth;dur=", Some(auth)),
+        (", load;dur=", load),
+        (", parse;dur=", Some(parse)),
+        (", predict;dur=", Some(predict)),
     ] {
+        let Some(part) = part else { continue };
         let micros = part.as_micros() as u64;
         text.extend_from_slice(name.as_bytes());
         number(&mut text, micros / 1000);
@@ -150,14 +159,22 @@ mod tests {
 
     #[test]
     fn parts_of_a_millisecond_have_three_places() {
-        let timing = server_timing(
-            Duration::from_micros(35),
-            Duration::from_micros(1204),
-            Duration::from_nanos(900),
+        let timing = |load| {
+            let text = server_timing(
+                Duration::from_micros(35),
+                load,
+                Duration::from_micros(1204),
+                Duration::from_nanos(900),
+            );
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(
+            timing(None),
+            "auth;dur=0.035, parse;dur=1.204, predict;dur=0.000"
         );
         assert_eq!(
-            String::from_utf8(timing).unwrap(),
-            "auth;dur=0.035, parse;dur=1.204, predict;dur=0.000"
+            timing(Some(Duration::from_millis(12))),
+            "auth;dur=0.035, load;dur=12.000, parse;dur=1.204, predict;dur=0.000"
         );
     }
 }

@@ -90,7 +90,7 @@ async fn a_crowd_of_large_requests_is_refused_while_small_ones_go_on() {
     let large = || served.row(json!(vec![json!({"rooms": 3}); 9000]));
     let refused = large().send().await.unwrap();
     assert_eq!(header(&refused, "retry-after"), "1");
-    problem(refused, 503).await;
+    assert_eq!(problem(refused, 503).await["error_code"], "overloaded");
     assert_eq!(status(served.ask()).await, 200);
     // Another name has turns of its own.
     let pinned = served.to("/predict/price/1", json!(vec![json!({"rooms": 3}); 9000]));

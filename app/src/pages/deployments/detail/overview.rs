@@ -3,6 +3,7 @@ use domain::deployments::Deployment;
 use leptos::prelude::*;
 
 use super::Changes;
+use super::capacity::capacity;
 use super::origins::origins;
 use super::traffic::card::rollout_buttons;
 use super::traffic::verdicts::newest_verdict;
@@ -71,6 +72,7 @@ pub(super) fn overview(
         ),
     );
     let pages = origins(project, &fixed.name, &fixed.cors_origins);
+    let capacity = capacity(project, &fixed);
     let (project, name) = (project.clone(), fixed.name);
     let facts = vec![
         ("Model", view! { <a href=format!("/p/{project}/models/{}", fixed.model)>{fixed.model.to_string()}</a> }.into_any()),
@@ -94,6 +96,7 @@ pub(super) fn overview(
                     <a href=document_href rel="external">"OpenAPI document"</a>
                 </p>
             </Card>
+            {capacity}
             {pages}
             <Card title="About">
                 <Facts facts />
