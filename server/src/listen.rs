@@ -3,6 +3,7 @@
 
 mod http2;
 mod plain;
+mod timer;
 mod tls;
 
 use std::convert::Infallible;
@@ -16,7 +17,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +27,7 @@ use tower::Service as _;
 use crate::loops;
 use crate::routes::predict::direct::{self, PredictBody};
 use crate::state::{AppState, Role};
+use timer::ConnectionTimer;
 use tls::Opened;
 
 /// Longest time for a connection to begin, and of HTTP/1 for the head of a request, which is also the longest pause
@@ -192,7 +194,7 @@ fn without_tls(
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::default())
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_buf_size(LARGEST_HEAD as usize);
     builder

@@ -46,6 +46,8 @@ pub struct Shared {
     pub tls: Option<Tls>,
     /// The address in links: the public URL, or the one listened on. No slash at its end.
     pub base_url: String,
+    /// Its host and port, as clients that follow those links name them.
+    pub own_host: String,
     pub leptos: LeptosOptions,
     pub events: EventHub,
     pub async_predictions: PredictionHub,
@@ -71,6 +73,8 @@ impl AppState {
         // What is counted before the recorder is there is lost.
         crate::routes::health::recorder();
         let leptos = crate::pages::options(&config.http, bound);
+        let base_url = config.http.base_url(bound);
+        let own_host = base_url.split_once("//").map_or("", |(_, host)| host);
         Self(Arc::new(Shared {
             serving: Arc::new(Serving::new(serving::Options {
                 log_share: config.predictions.prediction_log_sample,
@@ -85,7 +89,8 @@ impl AppState {
                 },
                 ..serving::Options::default()
             })),
-            base_url: config.http.base_url(bound),
+            own_host: own_host.to_owned(),
+            base_url,
             leptos,
             events: EventHub::default(),
             async_predictions: PredictionHub::default(),

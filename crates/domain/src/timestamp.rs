@@ -5,6 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
+/// Room for any moment as RFC 3339 has it, in bytes.
+const LONGEST: usize = 40;
+
 /// A moment in UTC, to the microsecond (what Postgres keeps); RFC 3339 on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(OffsetDateTime);
@@ -66,7 +69,13 @@ impl From<Timestamp> for OffsetDateTime {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.format(&Rfc3339).map_err(|_| fmt::Error)?)
+        let mut text = [0; LONGEST];
+        let mut rest = text.as_mut_slice();
+        let written = self.0.format_into(&mut rest, &Rfc3339);
+        written.map_err(|_| fmt::Error)?;
+        let length = LONGEST - rest.len();
+        let text = text.get(..length).map(str::from_utf8);
+        f.write_str(text.and_then(Result::ok).ok_or(fmt::Error)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The outermost layer: gives the request its id and client address, keeps a panic from ending the connection, writes
 //! the bodies of errors, adds the security headers, and logs the request. One layer, because the prediction path has it too.
 
-use std::net::IpAddr;
+use std::io::{self, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use domain::{Error, Timestamp};
 use futures::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode};
-use serde::Serialize;
 
 use crate::error::{self, ApiError, Failed, Meant};
 use crate::extract::ClientIp;
@@ -125,45 +124,43 @@ pub struct Line<'a> {
     pub served: Option<&'a Served>,
 }
 
+/// Every prediction logs its request, so the line is written by hand: going through a serializer field by field takes a
+/// fifth of a prediction's instructions.
 pub fn log(line: &Line<'_>) {
     if !tracing::enabled!(target: logging::ACCESS, tracing::Level::INFO) {
         return;
     }
-    logging::access(&Access {
-        timestamp: line.now,
-        level: "INFO",
-        message: "request",
-        request_id: line.request_id.as_str(),
-        method: line.method.as_str(),
-        path: line.path,
-        route: line.route,
-        status: line.status.as_u16(),
-        micros: u64::try_from(line.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        client: line.client.0,
-        model: line.served.map(|served| served.model.as_str()),
-        version: line.served.map(|served| served.version),
-        target: logging::ACCESS,
-    });
+    let mut text = Vec::with_capacity(512);
+    if line.write(&mut text).is_ok() {
+        logging::access(&text);
+    }
 }
 
-/// A line of the access log, in the shape of every other line.
-#[derive(Serialize)]
-struct Access<'a> {
-    timestamp: Timestamp,
-    level: &'static str,
-    message: &'static str,
-    request_id: &'a str,
-    method: &'a str,
-    path: &'a str,
-    route: &'a str,
-    status: u16,
-    micros: u64,
-    client: IpAddr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<i32>,
-    target: &'static str,
+impl Line<'_> {
+    /// In the shape of every other line. Only the path can hold what JSON escapes: ids, names and addresses are checked,
+    /// methods are tokens, and routes are our own.
+    fn write(&self, text: &mut Vec<u8>) -> io::Result<()> {
+        write!(
+            text,
+            r#"{{"timestamp":"{}","level":"INFO","message":"request","request_id":"{}","method":"{}","path":"#,
+            self.now,
+            self.request_id.as_str(),
+            self.method.as_str(),
+        )?;
+        serde_json::to_writer(&mut *text, self.path)?;
+        write!(
+            text,
+            r#","route":"{}","status":{},"micros":{},"client":"{}""#,
+            self.route,
+            self.status.as_u16(),
+            self.started.elapsed().as_micros(),
+            self.client.0,
+        )?;
+        if let Some(Served { model, version }) = self.served {
+            write!(text, r#","model":"{model}","version":{version}"#)?;
+        }
+        writeln!(text, r#","target":"{}"}}"#, logging::ACCESS)
+    }
 }
 
 /// A bug of ours, which ends one request and no more.
@@ -175,4 +172,44 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_json_whatever_the_path_holds() {
+        let request_id = RequestId::from_text("r-1");
+        let served = Served {
+            model: domain::Name::new("price").unwrap(),
+            version: 3,
+        };
+        let mut text = Vec::new();
+        Line {
+            method: &Method::POST,
+            path: "/predict/a\"b\\c\u{1}",
+            route: "/predict/{deployment}",
+            request_id: &request_id,
+            client: ClientIp(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            started: Instant::now(),
+            now: Timestamp::UNIX_EPOCH,
+            status: StatusCode::OK,
+            served: Some(&served),
+        }
+        .write(&mut text)
+        .unwrap();
+        let mut line: Value = serde_json::from_slice(&text).unwrap();
+        assert!(line["micros"].take().is_u64());
+        let expected = json!({
+            "timestamp": "1970-01-01T00:00:00Z", "level": "INFO", "message": "request", "request_id": "r-1",
+            "method": "POST", "path": "/predict/a\"b\\c\u{1}", "route": "/predict/{deployment}", "status": 200,
+            "micros": null, "client": "127.0.0.1", "model": "price", "version": 3, "target": "access",
+        });
+        assert_eq!(line, expected);
+    }
 }

@@ -17,6 +17,8 @@ const NOTHING: &str =
 const DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// `over_tls`: see [`is_over_tls`].
@@ -32,14 +34,8 @@ pub fn secure(path: &str, over_tls: bool, headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, SAME_ORIGIN);
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        SAME_ORIGIN,
-    );
-    headers.insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        SAME_ORIGIN,
-    );
+    headers.insert(OPENER_POLICY, SAME_ORIGIN);
+    headers.insert(RESOURCE_POLICY, SAME_ORIGIN);
     if over_tls {
         headers.insert(
             STRICT_TRANSPORT_SECURITY,

@@ -15,10 +15,9 @@ pub fn is_allowed(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
 
 /// Whether it is the very host and port of our links, as in most requests; this takes no parsing.
 fn is_own(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
-    let own = state.base_url.split_once("//").map(|(_, own)| own);
     let mut hosts = headers.get_all(HOST).iter();
     uri.authority().is_none()
-        && hosts.next().map(HeaderValue::as_bytes) == own.map(str::as_bytes)
+        && hosts.next().map(HeaderValue::as_bytes) == Some(state.own_host.as_bytes())
         && hosts.next().is_none()
 }
 
