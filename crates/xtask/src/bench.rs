@@ -5,6 +5,7 @@ mod paced;
 mod peers;
 mod report;
 mod servers;
+mod steady;
 mod volary;
 mod wrk;
 
@@ -18,14 +19,26 @@ use crate::setup::{self, apt};
 use crate::workspace::Workspace;
 use crate::{process, site};
 use report::{Figure, Report};
-use servers::Contender;
+use servers::{Contender, Running};
 use volary::Secrets;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
+    /// Count the instructions and allocations of one prediction, and fail when they are 5 % above those kept
+    #[arg(long)]
+    check: bool,
+    /// Keep the figures instead of comparing them
+    #[arg(long, requires = "check")]
+    record: bool,
+    /// Of the server: `dist`, or `release`, which is quicker to build
+    #[arg(long, default_value = "dist", value_parser = PROFILES, requires = "check")]
+    profile: String,
 }
+
+const PROFILES: [&str; 2] = ["release", "dist"];
 
 #[derive(clap::Subcommand)]
 enum Verb {
@@ -48,7 +61,7 @@ struct ServeArgs {
     #[arg(long, value_delimiter = ',', default_values_t = peers::NAMES.map(str::to_owned))]
     peers: Vec<String>,
     /// Of the server: `dist`, or `release`, which is quicker to build
-    #[arg(long, default_value = "dist", value_parser = ["release", "dist"])]
+    #[arg(long, default_value = "dist", value_parser = PROFILES)]
     profile: String,
     /// Where the figures go as JSON
     #[arg(long, value_name = "FILE")]
@@ -57,8 +70,16 @@ struct ServeArgs {
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     match &args.verb {
-        Verb::Serve(args) => serve(workspace, args),
-        Verb::Paced(args) => paced::run(args),
+        Some(Verb::Serve(args)) => serve(workspace, args),
+        Some(Verb::Paced(args)) => paced::run(args),
+        None if args.check => {
+            let postgres = setup::for_serving()?;
+            site::build(workspace, &args.profile, &postgres)?;
+            steady::check(workspace, &args.profile, args.record)
+        }
+        None => {
+            bail!("say what to measure: `cargo xtask bench serve`, or `cargo xtask bench --check`")
+        }
     }
 }
 
@@ -111,17 +132,28 @@ fn measure(
 ) -> Result<()> {
     report.start_round();
     let requests = workspace.root.join("bench/requests");
-    let load = |script: &str, url: &str, secret: Option<&str>, rows: usize| {
-        wrk::run(&requests.join(script), url, secret, rows, time)
+    let load = |server: &Running, of: &Contender, secret: Option<&str>, rows: usize| {
+        wrk::run(
+            server,
+            &requests.join(of.script),
+            &of.url,
+            secret,
+            rows,
+            time,
+        )
     };
+    let both = volary.start_on("0,1")?;
+    let on_both = load(&both, volary, Some(&secrets.key), 1)?;
+    drop(both);
     let own = volary.start()?;
-    let by_key = load("inputs.lua", &volary.url, Some(&secrets.key), 1)?;
-    let by_token = load("inputs.lua", &volary.url, Some(&secrets.token), 1)?;
-    let batch = load("inputs.lua", &volary.url, Some(&secrets.key), wrk::BATCH)?;
+    let by_key = load(&own, volary, Some(&secrets.key), 1)?;
+    let by_token = load(&own, volary, Some(&secrets.token), 1)?;
+    let batch = load(&own, volary, Some(&secrets.key), wrk::BATCH)?;
     let rate = by_key.rate / 2.0;
     let paced = paced::measure(&volary.url, Some(&secrets.key), rate, time)?;
     drop(own);
     report.add("volary", Figure::from(&by_key));
+    report.add("volary, both cores", Figure::from(&on_both));
     report.add("volary, token", Figure::from(&by_token));
     report.add(
         "volary, batch",
@@ -131,7 +163,7 @@ fn measure(
 
     for contender in limits.iter().chain(peers) {
         let running = contender.start()?;
-        let loaded = load(contender.script, &contender.url, None, 1)?;
+        let loaded = load(&running, contender, None, 1)?;
         report.add(contender.name, Figure::from(&loaded));
         if contender.name == servers::AXUM {
             let paced = paced::measure(&contender.url, None, rate, time)?;

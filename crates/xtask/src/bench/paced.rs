@@ -15,7 +15,7 @@ use crate::process;
 
 /// The key or token, out of the arguments' sight.
 const SECRET: &str = "BENCH_SECRET";
-const BODY: &[u8] =
+pub(super) const BODY: &[u8] =
     br#"{"inputs":{"x0":0.1,"x1":0.2,"x2":-0.3,"x3":0.4,"x4":1.5,"x5":-1.6,"x6":0.7,"x7":0.8}}"#;
 
 #[derive(clap::Args)]

@@ -17,6 +17,9 @@ pub(super) struct Figure {
     rate: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     p99_micros: Option<u64>,
+    /// Of the server's own process, for each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_micros: Option<f64>,
 }
 
 impl From<&Loaded> for Figure {
@@ -24,6 +27,7 @@ impl From<&Loaded> for Figure {
         Self {
             rate: loaded.rate,
             p99_micros: u64::try_from(loaded.p99.as_micros()).ok(),
+            cpu_micros: Some(loaded.cpu.as_secs_f64() * 1e6),
         }
     }
 }
@@ -32,7 +36,7 @@ impl Figure {
     pub(super) fn rows(rate: f64) -> Self {
         Self {
             rate,
-            p99_micros: None,
+            ..Self::default()
         }
     }
 
@@ -40,6 +44,7 @@ impl Figure {
         Self {
             rate: paced.rate,
             p99_micros: Some(paced.p99_micros),
+            cpu_micros: None,
         }
     }
 }
@@ -122,14 +127,20 @@ impl Report {
         let latency = figure
             .p99_micros
             .map_or_else(String::new, |micros| format!(", p99 {micros} us"));
-        println!("  {name:<22} {:>12.0}/s{latency}", figure.rate);
+        let cpu = figure
+            .cpu_micros
+            .map_or_else(String::new, |micros| format!(", {micros:.1} us of CPU"));
+        println!("  {name:<22} {:>12.0}/s{latency}{cpu}", figure.rate);
         if let Some(round) = self.rounds.last_mut() {
             round.insert(name.to_owned(), figure);
         }
     }
 
     pub(super) fn print(&self) {
-        println!("\nMedians of {} rounds", self.rounds.len());
+        println!(
+            "\nMedians of {} rounds: rate, p99, CPU of the server's process a request",
+            self.rounds.len()
+        );
         for name in self.names() {
             let rates = self
                 .rounds
@@ -141,8 +152,13 @@ impl Report {
                 .filter_map(|round| Some(round.get(name)?.p99_micros? as f64));
             let latency =
                 median(latencies).map_or_else(String::new, |p99| format!("{p99:>9.0} us"));
+            let cpu = self
+                .rounds
+                .iter()
+                .filter_map(|round| round.get(name)?.cpu_micros);
+            let cpu = median(cpu).map_or_else(String::new, |cpu| format!("{cpu:.1} us"));
             let rate = median(rates).unwrap_or_default();
-            println!("| {name:<22} | {rate:>12.0}/s | {latency:>12} |");
+            println!("| {name:<22} | {rate:>12.0}/s | {latency:>12} | {cpu:>10} |");
         }
         println!("\nRatios, median of the rounds' own");
         for target in &TARGETS {

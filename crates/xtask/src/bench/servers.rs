@@ -1,6 +1,6 @@
 //! Servers that are measured: started on the first core, stopped when dropped.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,8 @@ use crate::workspace::Workspace;
 pub(super) const AXUM: &str = "limit-axum";
 pub(super) const HYPER: &str = "limit-hyper";
 
+/// Linux tells times in these, whatever its own clock does.
+const TICKS_PER_SECOND: u64 = 100;
 /// Ray needs half a minute.
 const START: Duration = Duration::from_mins(2);
 
@@ -40,10 +42,15 @@ pub(super) struct Running(Child);
 
 impl Contender {
     pub(super) fn start(&self) -> Result<Running> {
+        self.start_on("0")
+    }
+
+    /// `cores` as taskset takes them.
+    pub(super) fn start_on(&self, cores: &str) -> Result<Running> {
         let log = File::create(&self.log)?;
         let mut command = Command::new("taskset");
         command
-            .args(["-c", "0"])
+            .args(["-c", cores])
             .arg(&self.program)
             .args(&self.args)
             .envs(self.envs.iter().map(|(name, value)| (name, value)))
@@ -82,6 +89,33 @@ impl Contender {
             }
             thread::sleep(Duration::from_millis(100));
         }
+    }
+}
+
+impl Running {
+    /// The process, which has replaced the one that pinned it.
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// What the process has used so far, without its children.
+    pub(super) fn cpu(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.id());
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        // The name in parentheses may have blanks; after it, user and system time are the 12th and 13th field.
+        let fields = text.rsplit_once(") ").map(|(_, fields)| fields);
+        let ticks: u64 = fields
+            .unwrap_or_default()
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(|field| {
+                field
+                    .parse::<u64>()
+                    .with_context(|| format!("{path} is unknown"))
+            })
+            .sum::<Result<_>>()?;
+        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     }
 }
 
@@ -138,6 +172,6 @@ pub(super) fn limits(workspace: &Workspace) -> Result<Vec<Contender>> {
 /// Where a server's own words go.
 pub(super) fn log(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let dir = workspace.target.join("bench/logs");
-    std::fs::create_dir_all(&dir)?;
+    fs::create_dir_all(&dir)?;
     Ok(dir.join(format!("{name}.log")))
 }

@@ -101,13 +101,13 @@ fn deploy(base: &str, key: &str) -> Result<()> {
             "POST",
             &format!("{project}{path}"),
             JSON,
-            key,
+            Some(key),
             body.to_string().as_bytes(),
         )
     };
-    let get = |path: &str| call("GET", &format!("{project}{path}"), JSON, key, b"");
+    let get = |path: &str| call("GET", &format!("{project}{path}"), JSON, Some(key), b"");
     let upload = format!("{project}/datasets?name=linear");
-    call("POST", &upload, "text/csv", key, table().as_bytes())?;
+    call("POST", &upload, "text/csv", Some(key), table().as_bytes())?;
     wait(|| get("/datasets/linear"), "ready")?;
     for seed in [1, 2] {
         let spec = json!({
@@ -123,7 +123,7 @@ fn deploy(base: &str, key: &str) -> Result<()> {
     }
     let deployment = format!("{project}/deployments/linear");
     let body = json!({"model": "linear", "version": 1}).to_string();
-    call("PUT", &deployment, JSON, key, body.as_bytes())?;
+    call("PUT", &deployment, JSON, Some(key), body.as_bytes())?;
     let canary =
         json!({"version": 2, "mode": "canary", "steps": [{"weight": 10, "seconds": 86_400}]});
     post("/deployments/linear/rollouts", canary)?;
@@ -136,7 +136,13 @@ fn load_key(base: &str, admin: &str) -> Result<(String, String)> {
         "rate_limit": {"requests": 1_000_000, "per_seconds": 1},
     });
     let keys = format!("{base}/api/v1/projects/default/api-keys");
-    let made = call("POST", &keys, JSON, admin, body.to_string().as_bytes())?;
+    let made = call(
+        "POST",
+        &keys,
+        JSON,
+        Some(admin),
+        body.to_string().as_bytes(),
+    )?;
     let field = |name: &str| made[name].as_str().map(str::to_owned);
     let key = field("key").context("no key came back")?;
     let prefix = field("prefix").context("a key without a prefix")?;
@@ -146,7 +152,7 @@ fn load_key(base: &str, admin: &str) -> Result<(String, String)> {
         || {
             // A new key takes effect with the next snapshot.
             let media = "application/x-www-form-urlencoded";
-            let token = call("POST", &tokens, media, admin, form.as_bytes());
+            let token = call("POST", &tokens, media, None, form.as_bytes());
             Ok(token.map_or_else(
                 |_| json!({}),
                 |mut token| {
