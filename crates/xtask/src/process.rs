@@ -55,6 +55,24 @@ pub(crate) fn capture(command: &mut Command, limit: Duration) -> Result<String> 
     }
 }
 
+/// The same command at the lowest priority.
+pub(crate) fn nicely(command: &Command) -> Command {
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "19"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(dir) = command.get_current_dir() {
+        nice.current_dir(dir);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => nice.env(name, value),
+            None => nice.env_remove(name),
+        };
+    }
+    nice
+}
+
 fn text(file: &mut File) -> Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;
@@ -128,6 +146,15 @@ mod tests {
             .to_string();
         assert!(error.contains("exit status: 3"), "{error}");
         assert!(error.ends_with("the reason"), "{error}");
+    }
+
+    #[test]
+    fn a_nice_command_is_the_same_command() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "nice; echo $MARK; pwd"]);
+        command.env("MARK", "kept").current_dir("/");
+        let printed = capture(&mut nicely(&command), Duration::from_secs(10)).unwrap();
+        assert_eq!(printed, "19\nkept\n/\n");
     }
 
     #[test]

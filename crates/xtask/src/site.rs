@@ -51,6 +51,11 @@ pub(crate) fn build(workspace: &Workspace, profile: &str, postgres: &Source) -> 
     build_server(workspace, profile, postgres)
 }
 
+/// Begins with what [`build`] needs longest for, without taking the processor from others.
+pub(crate) fn compile_ahead(workspace: &Workspace) {
+    front_end::compile_ahead(workspace);
+}
+
 fn build_site(workspace: &Workspace) -> Result<()> {
     heading("build", "front end for wasm32");
     let wasm = front_end::compile(workspace)?;

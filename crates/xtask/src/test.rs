@@ -66,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut outcomes = Vec::new();
     thread::scope(|scope| {
         let mut installing = None;
+        let mut compiling = None;
         for step in steps {
             println!();
             heading("test", step.name());
@@ -75,6 +76,16 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
                     // This waits for the network, mostly, while the compiler has all there is to do.
                     installing = Some(scope.spawn(|| install(workspace, args)));
                 }),
+                Step::Cargo if is_wanted(&Step::Build) => {
+                    // Tests wait a lot, and crates are compiled alone at times; the front end uses what that leaves.
+                    compiling = Some(scope.spawn(|| site::compile_ahead(workspace)));
+                    step.run(workspace)
+                }
+                Step::Build => {
+                    // It has nothing to say: the step itself finds out what is not compiled.
+                    compiling.take().map(ScopedJoinHandle::join);
+                    step.run(workspace)
+                }
                 Step::Python | Step::E2e => {
                     installed(installing.take()).and_then(|()| step.run(workspace))
                 }

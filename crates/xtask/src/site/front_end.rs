@@ -21,8 +21,25 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Debian's 108 mixes up the tables of functions and of JavaScript values: its modules load and then fail.
 const OLDEST_WASM_OPT: u32 = 120;
 
+/// Longer than it takes from nothing on one slow core.
+const AHEAD_LIMIT: Duration = Duration::from_hours(1);
+
 /// Compiles and returns the module as the linker left it.
 pub(super) fn compile(workspace: &Workspace) -> Result<PathBuf> {
+    process::run(&mut cargo(workspace))?;
+    Ok(workspace
+        .target
+        .join(TARGET)
+        .join(PROFILE)
+        .join("frontend.wasm"))
+}
+
+/// Compiles with what other processes leave of the processor. What goes wrong is for [`compile`] to say.
+pub(super) fn compile_ahead(workspace: &Workspace) {
+    process::capture(&mut process::nicely(&cargo(workspace)), AHEAD_LIMIT).ok();
+}
+
+fn cargo(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo_offline_queries();
     cargo.args([
         "build",
@@ -36,12 +53,7 @@ pub(super) fn compile(workspace: &Workspace) -> Result<PathBuf> {
         "--profile",
         PROFILE,
     ]);
-    process::run(&mut cargo)?;
-    Ok(workspace
-        .target
-        .join(TARGET)
-        .join(PROFILE)
-        .join("frontend.wasm"))
+    cargo
 }
 
 /// Adds the module, divided and made smaller, and its JavaScript.
