@@ -4,12 +4,12 @@ import { gunzipSync } from "node:zlib";
 
 import { expect } from "@playwright/test";
 
-import { hydrated, signIn, test } from "./page.ts";
+import { callApi, hydrated, signIn, test } from "./page.ts";
 
 const packed = fileURLToPath(new URL("../../demo/california_housing.csv.gz", import.meta.url));
 const housing = gunzipSync(readFileSync(packed));
 
-const row = {
+const house = {
   longitude: -122.23,
   latitude: 37.88,
   housing_median_age: 41,
@@ -128,11 +128,11 @@ test("a key is shown once, predicts, and is refused after it is revoked", async 
   expect(secret).toMatch(/^vol_[0-9A-Za-z]{30}_[0-9A-Za-z]{6}$/);
   const predict = (inputs: object) =>
     request.post("/predict/price", { data: { inputs }, headers: { authorization: `Bearer ${secret}` } });
-  await expect.poll(async () => (await predict(row)).status()).toBe(200);
-  const answer = await (await predict(row)).json();
+  await expect.poll(async () => (await predict(house)).status()).toBe(200);
+  const answer = await (await predict(house)).json();
   expect(answer).toMatchObject({ model: "price", version: 2, route: "stable" });
   expect(typeof answer.predictions[0]).toBe("number");
-  const refused = await predict({ ...row, median_income: "much" });
+  const refused = await predict({ ...house, median_income: "much" });
   expect(refused.status()).toBe(422);
   expect((await refused.json()).errors[0].pointer).toBe("/inputs/median_income");
 
@@ -141,7 +141,7 @@ test("a key is shown once, predicts, and is refused after it is revoked", async 
   expect(await page.content()).not.toContain(secret);
   await page.getByRole("button", { name: "Revoke" }).first().click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke the key" }).click();
-  await expect.poll(async () => (await predict(row)).status()).toBe(401);
+  await expect.poll(async () => (await predict(house)).status()).toBe(401);
 });
 
 test("the metrics page shows the traffic", async ({ page }) => {
@@ -158,6 +158,23 @@ test("the metrics page shows the traffic", async ({ page }) => {
   });
   expect(firstColour).not.toBe(await page.evaluate(() => getComputedStyle(document.body).color));
   await expect(page.locator(`.chart-canvas svg [stroke="${firstColour}"]`).first()).toBeAttached();
+});
+
+test("a rollout that begins elsewhere appears on the open page", async ({ page }) => {
+  await page.goto("/p/default/deployments/price?tab=traffic");
+  await hydrated(page);
+  await expect(page.getByRole("button", { name: "Start the canary" })).toBeVisible();
+  const rollouts = "/deployments/price/rollouts";
+  const begin = { version: 1, mode: "canary", steps: [{ weight: 25, seconds: 0 }] };
+  const begun = await callApi(page, "POST", rollouts, begin);
+  expect(begun.status()).toBe(201);
+  await expect(page.getByText("Canary v1 beside stable v2")).toBeVisible();
+  await expect(page.getByRole("spinbutton", { name: /Share of the traffic/ })).toHaveValue("25");
+  await expect(page.getByRole("button", { name: "Roll back" }).first()).toBeEnabled();
+  const { id } = await begun.json();
+  expect((await callApi(page, "POST", `${rollouts}/${id}/rollback`, { reason: "looked at" })).status()).toBe(200);
+  await expect(page.getByRole("button", { name: "Start the canary" })).toBeVisible();
+  await expect(page.locator(".past-rollout").first()).toContainText("looked at");
 });
 
 test("an answer that this page does not know says what to do", async ({ page }) => {

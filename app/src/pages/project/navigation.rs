@@ -16,7 +16,7 @@ pub(super) fn Navigation(session: Reading<Session>) -> impl IntoView {
     let path = use_location().pathname;
     let (open, set_open) = signal(false);
     Effect::new(move |_| {
-        path.track();
+        let _ = path.get();
         set_open.set(false);
     });
     view! {
@@ -63,7 +63,7 @@ fn Projects(session: Reading<Session>) -> impl IntoView {
     let path = use_location().pathname;
     let (open, set_open) = signal(false);
     Effect::new(move |_| {
-        path.track();
+        let _ = path.get();
         set_open.set(false);
     });
     view! {

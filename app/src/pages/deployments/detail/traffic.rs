@@ -27,7 +27,8 @@ pub(super) fn traffic(
         deployment.with(|deployment| deployment.rollout.as_ref().map(|rollout| rollout.id))
     });
     let begun = Memo::new(move |count: Option<&u64>| {
-        active.track();
+        // Not `track`: a memo that nobody has read does not follow anything yet.
+        let _ = active.get();
         count.map_or(0, |count| count + 1)
     });
     let (name, model) =
