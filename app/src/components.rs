@@ -1,5 +1,6 @@
 //! The design system: what pages are put together from.
 
+pub mod allowed;
 pub mod api_panel;
 pub mod badge;
 pub mod banner;

@@ -1,6 +1,6 @@
 //! What pages and server functions know about the request around them.
 
-use domain::{Name, Permission};
+use domain::{Name, Permission, Role};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map, use_url};
 use serde::{Deserialize, Serialize};
@@ -92,23 +92,27 @@ pub(crate) struct CurrentProject(pub(crate) Memo<Name>);
 #[derive(Clone, Copy)]
 pub(crate) struct CurrentSession(pub(crate) Reading<Session>);
 
-/// What the reader may do in the project of the URL. Call the function inside of a view of
-/// [`crate::components::loaded`], where waiting for it is allowed.
-pub fn use_permission(permission: Permission) -> impl Fn() -> bool + Copy + Send + Sync + 'static {
+/// The reader's role in the project of the URL; `None` while the session is on its way. Call the function inside of a view
+/// of [`crate::components::loaded`], where waiting for it is allowed.
+pub fn use_role() -> impl Fn() -> Option<Role> + Copy + Send + Sync + 'static {
     let CurrentSession(session) = expect_context();
     let project = use_project();
     move || {
-        let session = session.get().and_then(Result::ok);
-        let role = session.and_then(|session| {
-            let name = project.get();
-            session
-                .projects
-                .into_iter()
-                .find(|project| project.name == name)
-                .map(|project| project.role)
-        });
-        role.is_some_and(|role| role.allows(permission))
+        let session = session.get()?.ok()?;
+        let name = project.get();
+        session
+            .projects
+            .into_iter()
+            .find(|project| project.name == name)
+            .map(|project| project.role)
     }
+}
+
+/// What the reader may do in the project of the URL, where [`use_role`] may be called. Where something is shown or left out,
+/// [`crate::components::allowed`] says why, too.
+pub fn use_permission(permission: Permission) -> impl Fn() -> bool + Copy + Send + Sync + 'static {
+    let role = use_role();
+    move || role().is_some_and(|role| role.allows(permission))
 }
 
 /// The project in the URL.

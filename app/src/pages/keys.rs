@@ -8,6 +8,7 @@ use domain::{Name, Permission, Scope};
 use leptos::prelude::*;
 
 use crate::calls::{Change, read, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::dialog::DialogButton;
@@ -58,11 +59,13 @@ pub fn KeysPage() -> impl IntoView {
     let may_administer = use_permission(Permission::Administer);
     view! {
         <PageHeader title="API keys" lead="For programs that call this project. A key carries what it may do and how often.">
-            <DialogButton id=CREATE class="button primary"><Icon glyph=Glyph::Plus/>"Create a key"</DialogButton>
+            <Allowed permission=Permission::Administer>
+                <DialogButton id=CREATE class="button primary"><Icon glyph=Glyph::Plus/>"Create a key"</DialogButton>
+            </Allowed>
         </PageHeader>
         <Made create actions/>
         {loaded_page(keys, move |keys| content(&project.get(), keys, actions, may_administer()))}
-        <CreateDialog create/>
+        <Allowed permission=Permission::Administer><CreateDialog create/></Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/api-keys", project.get()))/>
     }
     .into_any()
@@ -178,7 +181,7 @@ fn content(
                             <th scope="col">"Name"</th>
                             <th scope="col">"Status"</th>
                             <th scope="col">"Scopes"</th>
-                            <th scope="col" class="num">"Rate limit"</th>
+                            <th scope="col" class="num">"Limits"</th>
                             <th scope="col">"Last used"</th>
                             <th scope="col">"Expires"</th>
                             <th scope="col">"Created"</th>

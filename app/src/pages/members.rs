@@ -8,6 +8,7 @@ use domain::{Permission, Role};
 use leptos::prelude::*;
 
 use crate::calls::{Change, ChangeForm, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Badge;
 use crate::components::card::Card;
@@ -62,14 +63,16 @@ pub fn MembersPage() -> impl IntoView {
     let may_administer = use_permission(Permission::Administer);
     view! {
         <PageHeader title="Members" lead="Who may see and change this project.">
-            <DialogButton id=INVITE class="button primary"><Icon glyph=Glyph::Plus/>"Invite"</DialogButton>
+            <Allowed permission=Permission::Administer what="Inviting people and changing roles">
+                <DialogButton id=INVITE class="button primary"><Icon glyph=Glyph::Plus/>"Invite"</DialogButton>
+            </Allowed>
         </PageHeader>
         <Invited invite/>
         <FormError error=actions.set_role.failure()/>
         <FormError error=actions.remove.failure()/>
         <FormError error=actions.withdraw.failure()/>
         {loaded_page(members, move |membership| content(membership, actions, may_administer()))}
-        <InviteDialog invite/>
+        <Allowed permission=Permission::Administer><InviteDialog invite/></Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/members", project.get()))/>
     }
     .into_any()

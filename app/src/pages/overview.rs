@@ -3,6 +3,7 @@
 mod checklist;
 mod deployments;
 
+use domain::Permission;
 use domain::events::Topic;
 use domain::ledger::LedgerEntry;
 use domain::overview::Overview;
@@ -10,6 +11,7 @@ use domain::training_runs::TrainingRun;
 use leptos::prelude::*;
 
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::loaded::loaded_page;
@@ -78,7 +80,9 @@ fn ActiveRuns(runs: Vec<TrainingRun>) -> impl IntoView {
         view! { <ul class="stack-tight">{rows}</ul> }.into_any()
     };
     view! {
-        <Card title="Training now" actions=move || view! { <a class="button small" href=new>"Train a model"</a> }>
+        <Card title="Training now" actions=move || view! {
+            <Allowed permission=Permission::Write><a class="button small" href=new.clone()>"Train a model"</a></Allowed>
+        }>
             {content}
         </Card>
     }

@@ -44,6 +44,17 @@ impl Role {
     pub fn allows(self, permission: Permission) -> bool {
         self >= permission.role()
     }
+
+    /// Why the role may not do `what`, which begins the sentence; `None` when it may.
+    #[must_use]
+    pub fn refusal(self, permission: Permission, what: &str) -> Option<String> {
+        let needed = permission.role();
+        (!self.allows(permission)).then(|| {
+            format!(
+                "{what} needs the role {needed}, and yours is {self}: ask an admin of the project"
+            )
+        })
+    }
 }
 
 impl fmt::Display for Role {

@@ -1,6 +1,6 @@
-//! A scope that covers another gives all that the other gives.
+//! A scope that covers another gives all that the other gives; a role that may not do something is told which one may.
 
-use domain::{Name, Permission, Scope};
+use domain::{Name, Permission, Role, Scope};
 use proptest::prelude::*;
 
 fn scope() -> impl Strategy<Value = Scope> {
@@ -34,4 +34,20 @@ proptest! {
         let has_all = has.iter().zip(&wants).all(|(has, wants)| *has || !wants);
         prop_assert_eq!(wide.covers(&narrow), has_all);
     }
+}
+
+#[test]
+fn a_role_is_refused_exactly_what_it_is_not_allowed() {
+    for role in Role::ALL {
+        for permission in [Permission::Read, Permission::Write, Permission::Administer] {
+            let refusal = role.refusal(permission, "Training");
+            assert_eq!(refusal.is_none(), role.allows(permission));
+        }
+    }
+    assert_eq!(
+        Role::Viewer
+            .refusal(Permission::Write, "Training")
+            .as_deref(),
+        Some("Training needs the role editor, and yours is viewer: ask an admin of the project")
+    );
 }

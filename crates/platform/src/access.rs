@@ -21,13 +21,10 @@ pub async fn authorise(
             let (project, role) = members::role_in(conn, project, *id)
                 .await?
                 .ok_or_else(absent)?;
-            if role.allows(permission) {
-                return Ok(project);
+            match role.refusal(permission, "this") {
+                None => Ok(project),
+                Some(reason) => Err(Error::Forbidden(reason)),
             }
-            let needed = permission.role();
-            Err(Error::Forbidden(format!(
-                "this needs the role {needed}, and yours is {role}: ask an admin of the project"
-            )))
         }
         Actor::Key {
             project: own,

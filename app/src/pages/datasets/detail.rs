@@ -11,6 +11,7 @@ use leptos::prelude::*;
 
 use super::upload::{DIALOG, UploadDialog};
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
@@ -80,9 +81,11 @@ fn DatasetView(name: Name) -> impl IntoView {
     let title = name.to_string();
     view! {
         <PageHeader title crumbs>
-            <DialogButton id=DIALOG>"Upload a version"</DialogButton>
+            <Allowed permission=Permission::Write what="Uploading and training">
+                <DialogButton id=DIALOG>"Upload a version"</DialogButton>
+            </Allowed>
         </PageHeader>
-        <UploadDialog name/>
+        <Allowed permission=Permission::Write><UploadDialog name=name.clone()/></Allowed>
         {loaded_page(dataset, move |dataset| content(dataset, version, tab))}
         <ApiPanel path/>
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::upload::{DIALOG, UploadDialog};
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::dialog::DialogButton;
@@ -18,7 +19,7 @@ use crate::components::pagination::Pagination;
 use crate::components::status::Status;
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
-use crate::context::{use_permission, use_project, use_query, use_site};
+use crate::context::{use_project, use_query, use_site};
 use crate::live::use_live;
 use crate::server_fns::datasets::ListDatasets;
 
@@ -34,27 +35,23 @@ pub fn DatasetsPage() -> impl IntoView {
             cursor: cursor.get(),
         },
     );
-    let may_write = use_permission(Permission::Write);
     view! {
         <PageHeader title="Datasets" lead="Tables to train on. Every upload is a new version that never changes.">
-            <DialogButton id=DIALOG class="button primary"><Icon glyph=Glyph::Upload/>"Upload"</DialogButton>
+            <Allowed permission=Permission::Write what="Uploading">
+                <DialogButton id=DIALOG class="button primary"><Icon glyph=Glyph::Upload/>"Upload"</DialogButton>
+            </Allowed>
         </PageHeader>
         <Refusal/>
-        {loaded_page(datasets, move |page| content(&project.get(), cursor.get(), page, may_write()))}
-        <UploadDialog/>
+        {loaded_page(datasets, move |page| content(&project.get(), cursor.get(), page))}
+        <Allowed permission=Permission::Write><UploadDialog/></Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/datasets", project.get()))/>
     }
     .into_any()
 }
 
-fn content(
-    project: &Name,
-    cursor: Option<String>,
-    page: Page<DatasetSummary>,
-    may_write: bool,
-) -> AnyView {
+fn content(project: &Name, cursor: Option<String>, page: Page<DatasetSummary>) -> AnyView {
     if page.items.is_empty() && cursor.is_none() {
-        return empty(project, may_write);
+        return empty(project);
     }
     let base = format!("/p/{project}/datasets");
     let rows = page
@@ -108,17 +105,11 @@ fn row(base: &str, dataset: DatasetSummary) -> impl IntoView + use<> {
     }
 }
 
-fn empty(project: &Name, may_write: bool) -> AnyView {
+fn empty(project: &Name) -> AnyView {
     let base = use_site().base_url;
     let command = format!(
         "curl -sS '{base}/api/v1/projects/{project}/datasets?name=housing' \\\n  -H \"authorization: Bearer $VOLARY_KEY\" \\\n  -H 'content-type: text/csv' --data-binary @housing.csv"
     );
-    let action = if may_write {
-        view! { <DialogButton id=DIALOG class="button primary">"Upload a file"</DialogButton> }
-            .into_any()
-    } else {
-        view! { <p class="hint">"Uploading needs the role editor: ask an admin of the project."</p> }.into_any()
-    };
     view! {
         <Card>
             <EmptyState
@@ -127,7 +118,9 @@ fn empty(project: &Name, may_write: bool) -> AnyView {
                 text="Upload a CSV or Parquet file. Volary reads it whole, finds the type of every column and shows what is in it."
                 command
             >
-                {action}
+                <Allowed permission=Permission::Write>
+                    <DialogButton id=DIALOG class="button primary">"Upload a file"</DialogButton>
+                </Allowed>
             </EmptyState>
         </Card>
     }

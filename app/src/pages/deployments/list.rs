@@ -1,9 +1,10 @@
-use domain::Name;
 use domain::events::Topic;
 use domain::overview::DeploymentCard;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::code::CopyButton;
@@ -36,10 +37,12 @@ pub fn DeploymentsPage() -> impl IntoView {
             title="Deployments"
             lead="A deployment is a served name: one stable version, and at most one canary beside it. Callers keep the address while versions change."
         >
-            <a class="button primary" href=move || format!("/p/{}/deployments/new", project.get())>
-                <Icon glyph=Glyph::Plus />
-                "New deployment"
-            </a>
+            <Allowed permission=Permission::Write what="Deploying">
+                <a class="button primary" href=move || format!("/p/{}/deployments/new", project.get())>
+                    <Icon glyph=Glyph::Plus />
+                    "New deployment"
+                </a>
+            </Allowed>
         </PageHeader>
         {loaded_page(deployments, move |cards| list(&project.get_untracked(), &base_url, cards))}
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/deployments", project.get())) />
@@ -60,9 +63,11 @@ fn list(project: &Name, base_url: &str, cards: Vec<DeploymentCard>) -> AnyView {
                 text="Deploy a version of a model to give it an address that answers predictions."
                 command
             >
-                <a class="button primary" href=href>
-                    "Deploy a version"
-                </a>
+                <Allowed permission=Permission::Write>
+                    <a class="button primary" href=href.clone()>
+                        "Deploy a version"
+                    </a>
+                </Allowed>
             </EmptyState>
         }
         .into_any();

@@ -1,9 +1,10 @@
 //! A deployment in one form. Choosing the model is a GET form of its own: its versions are what the rest offers.
 
-use domain::Name;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use crate::calls::{Change, ChangeForm, read};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
@@ -41,13 +42,15 @@ pub fn NewDeploymentPage() -> impl IntoView {
             crumbs
             lead="The version goes live at once. Later versions of the model come in beside it as canaries."
         />
-        {loaded_page(
-            choices,
-            move |choices| {
-                let version = version.get_untracked().and_then(|version| version.parse().ok());
-                page(&project.get_untracked(), chosen.get_untracked(), version, &choices, create)
-            },
-        )}
+        <Allowed permission=Permission::Write what="Deploying">
+            {loaded_page(
+                choices,
+                move |choices| {
+                    let version = version.get_untracked().and_then(|version| version.parse().ok());
+                    page(&project.get_untracked(), chosen.get_untracked(), version, &choices, create)
+                },
+            )}
+        </Allowed>
     }
     .into_any()
 }

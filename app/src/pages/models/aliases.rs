@@ -1,10 +1,11 @@
 //! Names that point at a version and can be moved to another: `@champion`.
 
-use domain::Name;
 use domain::models::Alias;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use crate::calls::{Change, ChangeForm};
+use crate::components::allowed::Allowed;
 use crate::components::badge::{Badge, Tone};
 use crate::components::error_panel::FormError;
 use crate::components::field::{SelectField, TextField};
@@ -35,12 +36,14 @@ pub fn AliasList(
                 <li class="row">
                     <Badge tone=Tone::Accent>{format!("@{}", alias.alias)}</Badge>
                     <a href=format!("/p/{project}/models/{model}/versions/{}", alias.version)>{format!("v{}", alias.version)}</a>
-                    <ChangeForm change=remove>
-                        <input type="hidden" name="project" value=project.to_string() />
-                        <input type="hidden" name="model" value=model.to_string() />
-                        <input type="hidden" name="alias" value=alias.alias.to_string() />
-                        <button type="submit" class="button small ghost" aria-label=label>"Remove"</button>
-                    </ChangeForm>
+                    <Allowed permission=Permission::Write>
+                        <ChangeForm change=remove clone:project clone:model clone:alias clone:label>
+                            <input type="hidden" name="project" value=project.to_string() />
+                            <input type="hidden" name="model" value=model.to_string() />
+                            <input type="hidden" name="alias" value=alias.alias.to_string() />
+                            <button type="submit" class="button small ghost" aria-label=label>"Remove"</button>
+                        </ChangeForm>
+                    </Allowed>
                 </li>
             }
         })
@@ -62,9 +65,11 @@ pub fn SetAliasForm(
     #[prop(optional)] fixed: Option<i32>,
     set: Change<SetModelAlias>,
 ) -> impl IntoView {
-    let version = if let Some(version) = fixed {
-        view! { <input type="hidden" name="version" value=version.to_string() /> }.into_any()
-    } else {
+    let version = move || {
+        if let Some(version) = fixed {
+            return view! { <input type="hidden" name="version" value=version.to_string() /> }
+                .into_any();
+        }
         let options = versions
             .iter()
             .map(|version| (version.to_string(), format!("v{version}")))
@@ -73,25 +78,27 @@ pub fn SetAliasForm(
             .into_any()
     };
     view! {
-        <ChangeForm change=set class="form">
-            <input type="hidden" name="project" value=project.to_string() />
-            <input type="hidden" name="model" value=model.to_string() />
-            <div class="form-row">
-                <TextField
-                    name="alias"
-                    label="Alias"
-                    placeholder="champion"
-                    hint="An alias that is in use moves here."
-                    error=set.field_failure("/alias")
-                    maxlength="63"
-                />
-                {version}
-            </div>
-            <FormError error=set.failure() />
-            <div class="form-actions">
-                <Submit label="Set alias" class="button" pending=set.pending() />
-            </div>
-        </ChangeForm>
+        <Allowed permission=Permission::Write what="Changing an alias">
+            <ChangeForm change=set class="form" clone:project clone:model clone:version>
+                <input type="hidden" name="project" value=project.to_string() />
+                <input type="hidden" name="model" value=model.to_string() />
+                <div class="form-row">
+                    <TextField
+                        name="alias"
+                        label="Alias"
+                        placeholder="champion"
+                        hint="An alias that is in use moves here."
+                        error=set.field_failure("/alias")
+                        maxlength="63"
+                    />
+                    {version()}
+                </div>
+                <FormError error=set.failure() />
+                <div class="form-actions">
+                    <Submit label="Set alias" class="button" pending=set.pending() />
+                </div>
+            </ChangeForm>
+        </Allowed>
     }
     .into_any()
 }

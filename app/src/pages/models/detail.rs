@@ -1,9 +1,10 @@
-use domain::Name;
 use domain::models::{Model, ModelVersion};
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::aliases::{AliasList, SetAliasForm};
 use crate::calls::{Change, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
@@ -64,8 +65,10 @@ fn ModelDetail(name: Name) -> impl IntoView {
     };
     view! {
         <PageHeader title=name.to_string() crumbs>
-            <a class="button" href=train>"Train a new version"</a>
-            <a class="button primary" href=deploy>"Deploy"</a>
+            <Allowed permission=Permission::Write what="Training and deploying">
+                <a class="button" href=train.clone()>"Train a new version"</a>
+                <a class="button primary" href=deploy.clone()>"Deploy"</a>
+            </Allowed>
         </PageHeader>
         {loaded_page(model, move |model| page(&project.get_untracked(), model, set, remove))}
         <ApiPanel path />

@@ -1,8 +1,9 @@
 use domain::models::ModelSummary;
-use domain::{Name, Page};
+use domain::{Name, Page, Permission};
 use leptos::prelude::*;
 
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
@@ -37,7 +38,9 @@ pub fn ModelsPage() -> impl IntoView {
     );
     view! {
         <PageHeader title="Models" lead="Each training run adds a numbered version to its model. Versions never change once they are made.">
-            <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>"Train a model"</a>
+            <Allowed permission=Permission::Write what="Training">
+                <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>"Train a model"</a>
+            </Allowed>
         </PageHeader>
         {loaded_page(models, move |page| list(project.get_untracked(), cursor.get_untracked(), page))}
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/models", project.get())) />
@@ -53,9 +56,11 @@ fn list(project: Name, cursor: Option<String>, page: Page<ModelSummary>) -> AnyV
                 title="No models yet"
                 text="A model appears with its first successful training run. Every further run on the same name adds a version."
             >
-                <a class="button primary" href=format!("/p/{project}/training-runs/new")>
-                    "Train a model"
-                </a>
+                <Allowed permission=Permission::Write>
+                    <a class="button primary" href=format!("/p/{project}/training-runs/new")>
+                        "Train a model"
+                    </a>
+                </Allowed>
             </EmptyState>
         }
         .into_any();

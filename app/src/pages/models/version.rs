@@ -3,12 +3,13 @@
 mod lineage;
 mod signature;
 
-use domain::Name;
 use domain::models::{Alias, ModelVersion};
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::aliases::{AliasList, SetAliasForm};
 use crate::calls::{Change, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::code::Identifier;
@@ -96,24 +97,29 @@ fn Version(model: Name, version: i32) -> impl IntoView {
     };
     let canaries = {
         let model = model.clone();
-        loaded(deployments, move |cards| {
-            let open = cards
-                .into_iter()
-                .map(|card| card.deployment)
-                .filter(|deployment| {
-                    deployment.model == model && deployment.stable_version != version
-                })
-                .collect();
-            lineage::canary_links(&project.get_untracked(), version, open)
-        })
+        move || {
+            let model = model.clone();
+            loaded(deployments, move |cards| {
+                let open = cards
+                    .into_iter()
+                    .map(|card| card.deployment)
+                    .filter(|deployment| {
+                        deployment.model == model && deployment.stable_version != version
+                    })
+                    .collect();
+                lineage::canary_links(&project.get_untracked(), version, open)
+            })
+        }
     };
     view! {
         <PageHeader title=format!("{model} v{version}") crumbs>
-            <a class="button" href=score>"Score a table"</a>
-            <a class="button primary" href=deploy>"Deploy as new"</a>
+            <Allowed permission=Permission::Write what="Scoring and deploying">
+                <a class="button" href=score.clone()>"Score a table"</a>
+                <a class="button primary" href=deploy.clone()>"Deploy as new"</a>
+            </Allowed>
         </PageHeader>
         {loaded_page(resource, move |version| page(&project.get_untracked(), version, set, remove))}
-        {canaries}
+        <Allowed permission=Permission::Write>{canaries()}</Allowed>
         <ApiPanel path />
     }
     .into_any()

@@ -1,6 +1,8 @@
+use domain::Permission;
 use domain::overview::DeploymentCard;
 use leptos::prelude::*;
 
+use crate::components::allowed::Allowed;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
 use crate::components::icon::Glyph;
@@ -24,7 +26,9 @@ pub(super) fn DeploymentCards(cards: Vec<DeploymentCard>) -> impl IntoView {
                     text="A deployment is a name that serves one version of a model and can take a canary beside it."
                     command=format!("curl -sS -X PUT {base}/api/v1/projects/{project}/deployments/NAME \\\n  -H \"authorization: Bearer $VOLARY_KEY\" \\\n  -H 'content-type: application/json' \\\n  -d '{{\"model\":\"MODEL\",\"version\":1}}'")
                 >
-                    <a class="button primary" href=format!("/p/{project}/deployments/new")>"Deploy a version"</a>
+                    <Allowed permission=Permission::Write what="Deploying">
+                        <a class="button primary" href=format!("/p/{project}/deployments/new")>"Deploy a version"</a>
+                    </Allowed>
                 </EmptyState>
             </Card>
         }

@@ -1,14 +1,15 @@
 //! One run, while it goes and afterwards.
 
-use domain::Name;
 use domain::events::Topic;
 use domain::ids::ScoringRunId;
 use domain::scoring_runs::ScoringRun;
 use domain::training_runs::RunStatus;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::list::{answer, model_link, table_link};
 use crate::calls::{Change, ChangeForm, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
@@ -107,11 +108,13 @@ fn content(
         let (project, id) = (project.to_string(), now.id.to_string());
         Some(
             view! {
-                <ChangeForm change=cancel>
-                    <input type="hidden" name="project" value=project />
-                    <input type="hidden" name="id" value=id />
-                    <Submit label="Cancel the run" class="button danger" pending=cancel.pending() />
-                </ChangeForm>
+                <Allowed permission=Permission::Write what="Cancelling a run">
+                    <ChangeForm change=cancel clone:project clone:id>
+                        <input type="hidden" name="project" value=project />
+                        <input type="hidden" name="id" value=id />
+                        <Submit label="Cancel the run" class="button danger" pending=cancel.pending() />
+                    </ChangeForm>
+                </Allowed>
             }
             .into_any(),
         )

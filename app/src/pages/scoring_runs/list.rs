@@ -3,10 +3,11 @@
 use domain::events::Topic;
 use domain::scoring_runs::ScoringRun;
 use domain::training_runs::RunStatus;
-use domain::{Name, Page};
+use domain::{Name, Page, Permission};
 use leptos::prelude::*;
 
 use crate::calls::{Change, ChangeForm, read, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
@@ -53,7 +54,7 @@ pub fn ScoringRunsPage() -> impl IntoView {
     };
     view! {
         <PageHeader title="Scoring runs" lead="Each run predicts every row of a table with one version of a model. What comes out is a dataset." />
-        {loaded(choices, show_form)}
+        <Allowed permission=Permission::Write what="Scoring">{loaded(choices, show_form)}</Allowed>
         {loaded_page(runs, move |page| list(&project.get_untracked(), cursor.get_untracked(), page))}
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/scoring-runs", project.get())) />
     }

@@ -6,11 +6,12 @@ mod results;
 use domain::events::Topic;
 use domain::ids::TrainingRunId;
 use domain::training_runs::{RunError, RunStatus, Stage, TrainingRun, TrainingSpec};
-use domain::{Name, Timestamp};
+use domain::{Name, Permission, Timestamp};
 use leptos::prelude::*;
 
 use super::list::short_id;
 use crate::calls::{Change, ChangeForm, read_when};
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
@@ -111,16 +112,18 @@ fn head(
         .map(|(start, end)| numbers::duration(end.seconds_since(start)));
     let version = run.with_untracked(|run| run.version.map(|version| (run.model.clone(), version)));
     let clone_href = run.with_untracked(|run| clone_href(project, &run.spec));
-    let cancel_form = (!status.is_final()).then(|| {
-        let (project, id) = (project.to_string(), id.to_string());
-        view! {
-            <ChangeForm change=cancel>
-                <input type="hidden" name="project" value=project />
-                <input type="hidden" name="id" value=id />
-                <Submit label="Cancel the run" class="button danger" pending=cancel.pending() />
-            </ChangeForm>
-        }
-    });
+    let name = project.to_string();
+    let cancel_form = move || {
+        (!status.is_final()).then(|| {
+            view! {
+                <ChangeForm change=cancel clone:name>
+                    <input type="hidden" name="project" value=name />
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <Submit label="Cancel the run" class="button danger" pending=cancel.pending() />
+                </ChangeForm>
+            }
+        })
+    };
     view! {
         <div class="run-head">
             <div class="run-state">
@@ -130,8 +133,10 @@ fn head(
                 {(status == RunStatus::Cancelled).then(|| view! { <span class="muted">"No version was made."</span> })}
             </div>
             <div class="run-actions">
-                {cancel_form}
-                <a class="button" href=clone_href>"Clone"</a>
+                <Allowed permission=Permission::Write what="Cancelling or cloning a run">
+                    {cancel_form()}
+                    <a class="button" href=clone_href.clone()>"Clone"</a>
+                </Allowed>
                 {version
                     .map(|(model, version)| {
                         view! {
@@ -212,8 +217,10 @@ fn failed(project: &Name, error: &RunError, run: &TrainingRun) -> AnyView {
             <p>{fix}</p>
             <p class="hint">
                 "Code " <code>{code}</code> ". The last lines of the log below say what it did before. "
-                <a href=href>"Change the settings and run again"</a>
             </p>
+            <Allowed permission=Permission::Write>
+                <p class="hint"><a href=href.clone()>"Change the settings and run again"</a></p>
+            </Allowed>
         </Banner>
     }
     .into_any()

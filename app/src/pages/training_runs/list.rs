@@ -1,9 +1,10 @@
 use domain::events::Topic;
 use domain::training_runs::{RunStatus, TrainingRun};
-use domain::{Name, Page};
+use domain::{Name, Page, Permission};
 use leptos::prelude::*;
 
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
@@ -33,10 +34,12 @@ pub fn TrainingRunsPage() -> impl IntoView {
     );
     view! {
         <PageHeader title="Training runs" lead="Each run trains one new version of a model and measures it on rows it has not seen.">
-            <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>
-                <Icon glyph=Glyph::Plus />
-                "New run"
-            </a>
+            <Allowed permission=Permission::Write what="Training">
+                <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>
+                    <Icon glyph=Glyph::Plus />
+                    "New run"
+                </a>
+            </Allowed>
         </PageHeader>
         {loaded_page(runs, move |page| list(project.get_untracked(), cursor.get_untracked(), page))}
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/training-runs", project.get())) />
@@ -56,9 +59,11 @@ fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>) -> AnyVi
                 text="A run takes a dataset and the column to predict, and makes a version of a model with honest held-out metrics."
                 command
             >
-                <a class="button primary" href=format!("/p/{project}/training-runs/new")>
-                    "Train a model"
-                </a>
+                <Allowed permission=Permission::Write>
+                    <a class="button primary" href=format!("/p/{project}/training-runs/new")>
+                        "Train a model"
+                    </a>
+                </Allowed>
             </EmptyState>
         }
         .into_any();

@@ -2,13 +2,14 @@
 
 mod form;
 
-use domain::Name;
 use domain::datasets::DatasetStatus;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 
 use crate::calls::read;
+use crate::components::allowed::Allowed;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::card::Card;
@@ -44,7 +45,9 @@ pub fn NewTrainingRunPage() -> impl IntoView {
             crumbs
             lead="Choose the data and the column to predict. The result is a new version of a model, measured on rows it has not seen."
         />
-        {loaded_page(choices, move |choices| page(&project.get_untracked(), choices))}
+        <Allowed permission=Permission::Write what="Training">
+            {loaded_page(choices, move |choices| page(&project.get_untracked(), choices))}
+        </Allowed>
     }
     .into_any()
 }

@@ -1,8 +1,9 @@
-use domain::Name;
 use domain::deployments::Deployment;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use crate::calls::{Change, ChangeForm};
+use crate::components::allowed::AllowedFields;
 use crate::components::card::Card;
 use crate::components::error_panel::FormError;
 use crate::components::field::{SelectField, TextField};
@@ -33,46 +34,48 @@ pub(super) fn capacity(project: &Name, deployment: &Deployment) -> AnyView {
             <ChangeForm change=set class="form">
                 <input type="hidden" name="project" value=project />
                 <input type="hidden" name="name" value=name />
-                <TextField
-                    name="max_in_flight"
-                    label="Most predictions in flight"
-                    kind="number"
-                    value=max_in_flight.unwrap_or_default()
-                    min="1"
-                    max="10000"
-                    required=false
-                    hint="In each process; empty for no limit."
-                    error=set.field_failure("/max_in_flight")
-                />
-                <TextField
-                    name="max_queue"
-                    label="Most that wait for a turn"
-                    kind="number"
-                    value=max_queue
-                    min="0"
-                    max="10000"
-                    hint="At most 50 ms; what is too much is refused with 503."
-                    error=set.field_failure("/max_queue")
-                />
-                <SelectField
-                    name="min_warm"
-                    label="Its versions"
-                    options=warmth.to_vec()
-                    value=min_warm
-                    error=set.field_failure("/min_warm")
-                />
-                <TextField
-                    name="idle_seconds"
-                    label="Let go after seconds without a request"
-                    kind="number"
-                    value=idle_seconds
-                    min="10"
-                    error=set.field_failure("/idle_seconds")
-                />
-                <FormError error=set.failure() />
-                <div class="form-actions">
-                    <Submit label="Save the settings" class="button" pending=set.pending() />
-                </div>
+                <AllowedFields permission=Permission::Write what="Changing the settings">
+                    <TextField
+                        name="max_in_flight"
+                        label="Most predictions in flight"
+                        kind="number"
+                        value=max_in_flight.unwrap_or_default()
+                        min="1"
+                        max="10000"
+                        required=false
+                        hint="In each process; empty for no limit."
+                        error=set.field_failure("/max_in_flight")
+                    />
+                    <TextField
+                        name="max_queue"
+                        label="Most that wait for a turn"
+                        kind="number"
+                        value=max_queue
+                        min="0"
+                        max="10000"
+                        hint="At most 50 ms; what is too much is refused with 503."
+                        error=set.field_failure("/max_queue")
+                    />
+                    <SelectField
+                        name="min_warm"
+                        label="Its versions"
+                        options=warmth.to_vec()
+                        value=min_warm
+                        error=set.field_failure("/min_warm")
+                    />
+                    <TextField
+                        name="idle_seconds"
+                        label="Let go after seconds without a request"
+                        kind="number"
+                        value=idle_seconds
+                        min="10"
+                        error=set.field_failure("/idle_seconds")
+                    />
+                    <FormError error=set.failure() />
+                    <div class="form-actions">
+                        <Submit label="Save the settings" class="button" pending=set.pending() />
+                    </div>
+                </AllowedFields>
             </ChangeForm>
         </Card>
     }

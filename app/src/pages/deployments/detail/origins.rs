@@ -1,7 +1,8 @@
-use domain::Name;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use crate::calls::{Change, ChangeForm};
+use crate::components::allowed::AllowedFields;
 use crate::components::card::Card;
 use crate::components::error_panel::FormError;
 use crate::components::field::Field;
@@ -25,29 +26,31 @@ pub(super) fn origins(project: &Name, name: &Name, origins: &[String]) -> AnyVie
             <ChangeForm change=set class="form">
                 <input type="hidden" name="project" value=project />
                 <input type="hidden" name="name" value=name />
-                <Field
-                    id="origins"
-                    label="Origins"
-                    hint="One a line, such as https://app.example.com: pages there may predict from a browser. * alone stands for every page; without a line, none may."
-                    error
-                >
-                    <textarea
-                        class="input"
+                <AllowedFields permission=Permission::Write what="Changing the list">
+                    <Field
                         id="origins"
-                        name="origins"
-                        rows="3"
-                        spellcheck="false"
-                        autocapitalize="none"
-                        aria-describedby="origins-note"
-                        aria-invalid=move || error.with(Option::is_some).then_some("true")
+                        label="Origins"
+                        hint="One a line, such as https://app.example.com: pages there may predict from a browser. * alone stands for every page; without a line, none may."
+                        error
                     >
-                        {text}
-                    </textarea>
-                </Field>
-                <FormError error=failure />
-                <div class="form-actions">
-                    <Submit label="Save the list" class="button" pending=set.pending() />
-                </div>
+                        <textarea
+                            class="input"
+                            id="origins"
+                            name="origins"
+                            rows="3"
+                            spellcheck="false"
+                            autocapitalize="none"
+                            aria-describedby="origins-note"
+                            aria-invalid=move || error.with(Option::is_some).then_some("true")
+                        >
+                            {text}
+                        </textarea>
+                    </Field>
+                    <FormError error=failure />
+                    <div class="form-actions">
+                        <Submit label="Save the list" class="button" pending=set.pending() />
+                    </div>
+                </AllowedFields>
             </ChangeForm>
         </Card>
     }

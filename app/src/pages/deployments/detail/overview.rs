@@ -1,5 +1,5 @@
-use domain::Name;
 use domain::deployments::Deployment;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::Changes;
@@ -8,6 +8,7 @@ use super::origins::origins;
 use super::traffic::card::rollout_buttons;
 use super::traffic::verdicts::newest_verdict;
 use crate::calls::{Change, ChangeForm};
+use crate::components::allowed::Allowed;
 use crate::components::card::Card;
 use crate::components::code::CopyButton;
 use crate::components::dialog::{Dialog, DialogButton};
@@ -100,7 +101,9 @@ pub(super) fn overview(
             {pages}
             <Card title="About">
                 <Facts facts />
-                <Remove project name />
+                <Allowed permission=Permission::Write what="Deleting the deployment">
+                    <Remove project=project.clone() name=name.clone() />
+                </Allowed>
             </Card>
         </div>
     }

@@ -5,12 +5,13 @@ mod past;
 mod start;
 pub(super) mod verdicts;
 
-use domain::Name;
 use domain::deployments::Deployment;
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::Changes;
 use crate::calls::read_when;
+use crate::components::allowed::Allowed;
 use crate::components::card::Card;
 use crate::components::loaded::loaded;
 use crate::context::use_query;
@@ -61,22 +62,26 @@ pub(super) fn traffic(
                 return card::rollout_card(&project, deployment, changes);
             }
             let project = project.clone();
-            let idle_buttons = card::rollout_buttons(&project, deployment, changes.command);
-            let form = loaded(choices, move |choices| {
-                let asked = asked
-                    .get_untracked()
-                    .and_then(|version| version.parse().ok());
-                start::start_form(
-                    &project,
-                    &deployment.get_untracked(),
-                    &choices.versions,
-                    asked,
-                    changes.start,
-                )
-            });
+            let form = move || {
+                let idle_buttons = card::rollout_buttons(&project, deployment, changes.command);
+                let project = project.clone();
+                let form = loaded(choices, move |choices| {
+                    let asked = asked
+                        .get_untracked()
+                        .and_then(|version| version.parse().ok());
+                    start::start_form(
+                        &project,
+                        &deployment.get_untracked(),
+                        &choices.versions,
+                        asked,
+                        changes.start,
+                    )
+                });
+                view! { {form} {idle_buttons} }
+            };
             view! {
                 <Card title="Start a canary" hint="A new version takes a part of the traffic beside the stable one. It is judged there, and taken back by itself when it fails too often.">
-                    {form} {idle_buttons}
+                    <Allowed permission=Permission::Write what="Starting a canary">{form()}</Allowed>
                 </Card>
             }
             .into_any()

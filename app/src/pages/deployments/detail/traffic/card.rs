@@ -1,13 +1,14 @@
 //! The rollout that runs now. Its figures move in place; the buttons are always there, and say why when they can not be used.
 
-use domain::Name;
 use domain::deployments::Deployment;
 use domain::rollouts::{ArmStats, Rollout, RolloutStatus};
+use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::super::Changes;
 use super::verdicts::{newest_verdict, timeline};
 use crate::calls::{Change, ChangeForm};
+use crate::components::allowed::Allowed;
 use crate::components::card::Card;
 use crate::components::dialog::{Dialog, DialogButton};
 use crate::components::error_panel::FormError;
@@ -43,7 +44,8 @@ pub(super) fn rollout_card(
     let (stable, canary) = (first.stable_version, first.canary_version);
     let (created_at, created_by) = (first.created_at, first.created_by.clone());
     let buttons = rollout_buttons(project, deployment, changes.command);
-    let weight_form = weight_form(project, &first, rollout, changes.weight);
+    let project = project.clone();
+    let weight_form = move || weight_form(&project, &first, rollout, changes.weight);
     view! {
         <Card title=format!("Canary v{canary} beside stable v{stable}")>
             <p class="row">
@@ -55,7 +57,9 @@ pub(super) fn rollout_card(
             {move || arms(&rollout.get())}
             {buttons}
         </Card>
-        <Card title="Change the weight">{weight_form}</Card>
+        <Card title="Change the weight">
+            <Allowed permission=Permission::Write what="Changing the weight">{weight_form()}</Allowed>
+        </Card>
         <Card title="Verdicts" hint="The judge looks every few seconds. Equal verdicts in a row stand here once.">
             {move || timeline(&verdicts.get())}
         </Card>
@@ -118,6 +122,20 @@ fn arms(rollout: &Rollout) -> AnyView {
 
 /// The four commands. They keep their place when there is nothing to command.
 pub(in super::super) fn rollout_buttons(
+    project: &Name,
+    deployment: Signal<Deployment>,
+    command: Change<CommandRollout>,
+) -> AnyView {
+    let project = project.clone();
+    view! {
+        <Allowed permission=Permission::Write what="Promoting, pausing and rolling back">
+            {commands(&project, deployment, command)}
+        </Allowed>
+    }
+    .into_any()
+}
+
+fn commands(
     project: &Name,
     deployment: Signal<Deployment>,
     command: Change<CommandRollout>,
