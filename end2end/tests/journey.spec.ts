@@ -160,6 +160,33 @@ test("the metrics page shows the traffic", async ({ page }) => {
   await expect(page.locator(`.chart-canvas svg [stroke="${firstColour}"]`).first()).toBeAttached();
 });
 
+test("a budget is set, shown with what is used of it, and kept", async ({ page, request }) => {
+  await page.goto("/p/default/keys");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Create a key" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.locator("#key-name").fill("budgeted");
+  await dialog.getByLabel("Budget", { exact: true }).fill("9999999999999");
+  await dialog.getByRole("button", { name: "Create the key" }).click();
+  await expect(dialog.locator("#key-budget-note")).toContainText("a whole number from 1 to 1000000000000");
+  await dialog.getByLabel("Budget", { exact: true }).fill("2");
+  await dialog.getByLabel("in every").selectOption("day");
+  await dialog.getByRole("button", { name: "Create the key" }).click();
+  const secret = (await page.locator(".secret-value code").innerText()).trim();
+  const row = page.getByRole("row", { name: /^budgeted / });
+  await expect(row).toContainText("0 of 2 today, then refused");
+  await expect(row.getByRole("progressbar", { name: "Budget used by budgeted" })).toBeVisible();
+
+  const headers = { authorization: `Bearer ${secret}` };
+  const predict = () => request.post("/predict/price", { data: { inputs: house }, headers });
+  await expect.poll(async () => (await predict()).status()).toBe(200);
+  await expect.poll(async () => (await predict()).status()).toBe(429);
+  await expect(async () => {
+    await page.reload();
+    await expect(row).toContainText("2 of 2 today, now refused", { timeout: 1_000 });
+  }).toPass();
+});
+
 test("a rollout that begins elsewhere appears on the open page", async ({ page }) => {
   await page.goto("/p/default/deployments/price?tab=traffic");
   await hydrated(page);

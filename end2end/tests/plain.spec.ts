@@ -17,6 +17,21 @@ test("a key is made and revoked before any script has loaded", async ({ page }) 
   await expect(page.getByRole("row", { name: /^plain / })).toContainText("Revoked");
 });
 
+test("a budget that is none is told beside its field, and the form stays open", async ({ page }) => {
+  await signIn(page);
+  await page.goto("/p/default/keys");
+  const create = async (budget: string) => {
+    await page.locator("#key-name").fill("plain-budget");
+    await page.locator("#key-budget").fill(budget);
+    await page.getByRole("button", { name: "Create the key" }).click();
+  };
+  await page.getByRole("button", { name: "Create a key" }).first().click();
+  await create("9999999999999");
+  await expect(page.locator("#key-budget-note")).toContainText("a whole number from 1 to 1000000000000");
+  await create("5000");
+  await expect(page.getByRole("row", { name: /^plain-budget / })).toContainText("0 of 5,000 this month, then refused");
+});
+
 test("pages come with their data", async ({ page }) => {
   await signIn(page);
   await page.goto("/p/default/datasets");

@@ -10,6 +10,9 @@ pub fn Dialog(
     #[prop(into)]
     id: String,
     #[prop(into)] title: String,
+    /// Shown by the page itself, beside its content.
+    #[prop(optional)]
+    open: bool,
     children: Children,
 ) -> impl IntoView {
     let title_id = format!("{id}-title");
@@ -20,7 +23,7 @@ pub fn Dialog(
         move |_| browser::close_dialog(&id)
     };
     view! {
-        <dialog id=id class="dialog" aria-labelledby=labelled_by closedby="any">
+        <dialog id=id class="dialog" aria-labelledby=labelled_by closedby="any" open=open>
             <header class="dialog-head">
                 <h2 id=title_id>{title}</h2>
                 <button type="button" class="icon-button" commandfor=target command="close" aria-label="Close" on:click=close>

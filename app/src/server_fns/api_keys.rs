@@ -25,6 +25,12 @@ pub struct NewKeyForm {
     pub days: String,
     pub requests: String,
     pub per_seconds: String,
+    /// Requests in a day or month; empty for no budget.
+    pub budget_requests: String,
+    /// `day` or `month`.
+    pub budget_per: String,
+    /// What becomes of requests over the budget: `refuse` or `count`.
+    pub over_budget: String,
 }
 
 /// The answer carries the key, this once.
@@ -68,7 +74,12 @@ pub async fn api_key_just_made() -> Result<Option<CreatedApiKey>, AppError> {
 
 #[cfg(feature = "ssr")]
 mod checked {
+    use std::fmt::Display;
+    use std::ops::RangeInclusive;
+    use std::str::FromStr;
+
     use domain::api_keys::{NewApiKey, RateLimit};
+    use domain::budgets::{Budget, BudgetPeriod};
     use domain::{Error, FieldError, Scope, Timestamp};
 
     use super::NewKeyForm;
@@ -92,8 +103,8 @@ mod checked {
             if scopes.is_empty() && errors.is_empty() {
                 errors.push(FieldError::new("/scopes", "missing", "at least one scope"));
             }
-            let expires_at = number(&self.days, "/expires_at", 1..=3650, &mut errors)
-                .map(|days| now.plus_seconds(i64::from(days) * 86_400));
+            let expires_at = number(&self.days, "/expires_at", 1..=3650_i64, &mut errors)
+                .map(|days| now.plus_seconds(days * 86_400));
             let requests = number(
                 &self.requests,
                 "/rate_limit/requests",
@@ -111,27 +122,55 @@ mod checked {
                 requests: requests.unwrap_or(standard.requests),
                 per_seconds: per_seconds.unwrap_or(standard.per_seconds),
             };
+            let budget = self.budget(&mut errors);
             if errors.is_empty() {
                 Ok(NewApiKey {
                     name: self.name.trim().to_owned(),
                     scopes,
                     expires_at,
                     rate_limit: Some(rate_limit),
-                    budget: None,
+                    budget,
                 })
             } else {
                 Err(Error::Invalid(errors))
             }
         }
+
+        fn budget(&self, errors: &mut Vec<FieldError>) -> Option<Budget> {
+            let range = 1..=Budget::MOST_REQUESTS;
+            let requests = number(&self.budget_requests, "/budget/requests", range, errors)?;
+            let per = match self.budget_per.parse::<BudgetPeriod>() {
+                Ok(per) => per,
+                Err(expected) => {
+                    let error = FieldError::new("/budget/per", "invalid", expected);
+                    errors.push(error.got(&self.budget_per));
+                    return None;
+                }
+            };
+            let hard = match self.over_budget.as_str() {
+                "refuse" => true,
+                "count" => false,
+                other => {
+                    let error = FieldError::new("/budget/hard", "invalid", "refuse or count");
+                    errors.push(error.got(other));
+                    return None;
+                }
+            };
+            Some(Budget {
+                requests,
+                per,
+                hard,
+            })
+        }
     }
 
     /// `None` when it is empty, or wrong and noted.
-    fn number(
+    fn number<T: FromStr + PartialOrd + Display>(
         text: &str,
         pointer: &str,
-        range: std::ops::RangeInclusive<u32>,
+        range: RangeInclusive<T>,
         errors: &mut Vec<FieldError>,
-    ) -> Option<u32> {
+    ) -> Option<T> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -171,6 +210,45 @@ mod checked {
                 Some(Timestamp::UNIX_EPOCH.plus_seconds(30 * 86_400))
             );
             assert_eq!(new.rate_limit, Some(RateLimit::default()));
+            assert_eq!(new.budget, None);
+        }
+
+        #[test]
+        fn a_budget_is_its_three_fields() {
+            let form = NewKeyForm {
+                name: "ci".to_owned(),
+                scopes: vec!["read".to_owned()],
+                budget_requests: " 5000 ".to_owned(),
+                budget_per: "month".to_owned(),
+                over_budget: "count".to_owned(),
+                ..NewKeyForm::default()
+            };
+            let budget = form.clone().checked(Timestamp::UNIX_EPOCH).unwrap().budget;
+            let expected = Budget {
+                requests: 5000,
+                per: BudgetPeriod::Month,
+                hard: false,
+            };
+            assert_eq!(budget, Some(expected));
+            for (requests, per, over, pointer) in [
+                ("0", "day", "refuse", "/budget/requests"),
+                ("1000000000001", "day", "refuse", "/budget/requests"),
+                ("1.5", "day", "refuse", "/budget/requests"),
+                ("1", "week", "refuse", "/budget/per"),
+                ("1", "day", "", "/budget/hard"),
+            ] {
+                let form = NewKeyForm {
+                    budget_requests: requests.to_owned(),
+                    budget_per: per.to_owned(),
+                    over_budget: over.to_owned(),
+                    ..form.clone()
+                };
+                let Err(Error::Invalid(errors)) = form.checked(Timestamp::UNIX_EPOCH) else {
+                    panic!("{requests} {per} {over}")
+                };
+                assert_eq!(errors[0].pointer, pointer);
+                assert_eq!(errors.len(), 1);
+            }
         }
 
         #[test]

@@ -39,8 +39,11 @@ pub(super) fn CreateDialog(create: Change<CreateApiKey>) -> impl IntoView {
     .into_iter()
     .map(|(days, label)| (days.to_owned(), label.to_owned()))
     .collect::<Vec<_>>();
+    // The page that follows a plain form that was refused shows the form again, with the reason.
+    let was_refused = create.failure().with_untracked(Option::is_some);
+    let budget = budget_fields(create);
     view! {
-        <Dialog id=CREATE title="Create an API key">
+        <Dialog id=CREATE title="Create an API key" open=was_refused>
             <ChangeForm change=create>
                 <input type="hidden" name="project" value=move || project.get().to_string()/>
                 <TextField name="form[name]" id="key-name" label="Name" hint="Who or what will use it" placeholder="pricing-service" maxlength="100" error=create.field_failure("/name")/>
@@ -62,10 +65,41 @@ pub(super) fn CreateDialog(create: Change<CreateApiKey>) -> impl IntoView {
                     <TextField name="form[requests]" id="key-requests" label="Requests" kind="number" min="1" value="10000" error=create.field_failure("/rate_limit/requests")/>
                     <TextField name="form[per_seconds]" id="key-seconds" label="in seconds" kind="number" min="1" value="10" error=create.field_failure("/rate_limit/per_seconds")/>
                 </div>
+                {budget}
                 <FormError error=create.failure()/>
                 <div class="form-actions"><Submit label="Create the key" pending=create.pending()/></div>
             </ChangeForm>
         </Dialog>
+    }
+    .into_any()
+}
+
+fn budget_fields(create: Change<CreateApiKey>) -> AnyView {
+    let choices = |choices: [(&str, &str); 2]| {
+        choices
+            .map(|(value, label)| (value.to_owned(), label.to_owned()))
+            .to_vec()
+    };
+    let periods = choices([("month", "month"), ("day", "day")]);
+    let ends = choices([
+        ("refuse", "Refuse them"),
+        ("count", "Answer and count them"),
+    ]);
+    view! {
+        <div class="form-row">
+            <TextField
+                name="form[budget_requests]"
+                id="key-budget"
+                label="Budget"
+                kind="number"
+                min="1"
+                hint="Requests; empty for no budget"
+                required=false
+                error=create.field_failure("/budget/requests")
+            />
+            <SelectField name="form[budget_per]" id="key-budget-per" label="in every" options=periods hint="Of UTC" error=create.field_failure("/budget/per")/>
+            <SelectField name="form[over_budget]" id="key-over-budget" label="Requests over it" options=ends error=create.field_failure("/budget/hard")/>
+        </div>
     }
     .into_any()
 }

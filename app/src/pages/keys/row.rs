@@ -28,14 +28,7 @@ pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> 
         count(key.rate_limit.requests.into()),
         key.rate_limit.per_seconds
     );
-    let spent = key.budget.map(|budget| {
-        let (used, since) = match budget.per {
-            BudgetPeriod::Day => (key.requests_today, "today"),
-            BudgetPeriod::Month => (key.requests_this_month, "this month"),
-        };
-        let spent = format!("{} of {} {since}", count(used), count(budget.requests));
-        view! { <span class="hint">{spent}</span> }
-    });
+    let spent = spent(&key);
     let ip = key
         .last_used_ip
         .clone()
@@ -57,6 +50,35 @@ pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> 
         </tr>
     }
     .into_any()
+}
+
+/// How much of the budget is used.
+fn spent(key: &ApiKey) -> Option<AnyView> {
+    let budget = key.budget?;
+    let (used, since) = match budget.per {
+        BudgetPeriod::Day => (key.requests_today, "today"),
+        BudgetPeriod::Month => (key.requests_this_month, "this month"),
+    };
+    let then = match budget.hard {
+        true if used >= budget.requests => "now refused",
+        true => "then refused",
+        false if used > budget.requests => "over it",
+        false => "then only counted",
+    };
+    let text = format!(
+        "{} of {} {since}, {then}",
+        count(used),
+        count(budget.requests)
+    );
+    let share = (used as f64 / budget.requests as f64).min(1.0).to_string();
+    let label = format!("Budget used by {}", key.name);
+    Some(
+        view! {
+            <progress class="progress is-small" max="1" value=share aria-label=label></progress>
+            <span class="hint">{text}</span>
+        }
+        .into_any(),
+    )
 }
 
 #[component]
