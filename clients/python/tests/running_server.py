@@ -32,7 +32,13 @@ class RunningServer:
         # When the tests run as root, Postgres runs under another account, which must be able to enter.
         self._dir.chmod(0o755)
         known = {name: value for name, value in os.environ.items() if not name.startswith(("VOLARY_", "DATABASE_URL"))}
-        self._env = {**known, "VOLARY_DATA_DIR": str(self._dir / "data"), "VOLARY_SITE_ROOT": site}
+        self._env = {
+            **known,
+            "VOLARY_DATA_DIR": str(self._dir / "data"),
+            "VOLARY_SITE_ROOT": site,
+            # Where tests receive callbacks.
+            "VOLARY_OUTBOUND_ALLOW": "127.0.0.1",
+        }
 
     def __enter__(self) -> RunningServer:
         self._log = (self._dir / "server.log").open("w+")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import httpx
@@ -136,7 +138,7 @@ def test_no_answer_at_all_names_the_cause_and_the_request(kind: str) -> None:
 def test_what_must_not_happen_twice_is_not_sent_again_when_it_may_have_happened(kind: str, answer: Any) -> None:
     mocked = Mocked(kind, [answer])
     with pytest.raises(VolaryError):
-        mocked.call(lambda client: client.training_runs.create("t", target="y", model="m"))
+        mocked.call(lambda client: client.rollouts.promote("price", "r"))
     assert len(mocked.requests) == 1
 
 
@@ -144,8 +146,47 @@ def test_what_must_not_happen_twice_is_not_sent_again_when_it_may_have_happened(
 def test_it_is_sent_again_when_it_surely_did_not(kind: str, answer: Any) -> None:
     mocked = Mocked(kind, [answer, problem(404)])
     with pytest.raises(NotFoundError):
-        mocked.call(lambda client: client.training_runs.create("t", target="y", model="m"))
+        mocked.call(lambda client: client.rollouts.promote("price", "r"))
     assert len(mocked.requests) == 2
+
+
+CREATING: list[Callable[[Any, dict[str, str]], Any]] = [
+    lambda client, key: client.datasets.upload("t", b"a\n1\n", format="csv", **key),
+    lambda client, key: client.training_runs.create("t", target="y", model="m", **key),
+    lambda client, key: client.scoring_runs.create("t", model="m", version=1, **key),
+    lambda client, key: client.rollouts.start("price", 2, **key),
+    lambda client, key: client.async_predictions.submit("price", {"rooms": 3}, **key),
+]
+
+
+@pytest.mark.parametrize("create", CREATING)
+def test_what_makes_something_is_named_so_that_a_retry_makes_no_second(kind: str, create: Any) -> None:
+    under_way = problem(409, "idempotent_request_under_way")
+    mocked = Mocked(kind, [httpx.ReadTimeout("slow"), under_way, problem(502), problem(404)])
+    for _ in range(2):
+        with pytest.raises(NotFoundError):
+            mocked.call(lambda client: create(client, {}))
+    # A second call is another request.
+    keys = [request.headers["idempotency-key"] for request in mocked.requests]
+    assert len(keys) == 5
+    assert len(set(keys[:4])) == 1
+    assert keys[4] != keys[0]
+
+    mocked = Mocked(kind, [httpx.ReadTimeout("slow"), problem(404)])
+    with pytest.raises(NotFoundError):
+        mocked.call(lambda client: create(client, {"idempotency_key": "order-7"}))
+    assert [request.headers["idempotency-key"] for request in mocked.requests] == ["order-7"] * 2
+    for bad in ("", "a b", "x" * 256, "ü"):
+        with pytest.raises(ValueError, match="idempotency_key"):
+            Mocked(kind, [problem(404)]).call(partial(create, key={"idempotency_key": bad}))
+
+
+def test_a_key_that_was_used_for_something_else_is_no_reason_to_wait(kind: str) -> None:
+    mocked = Mocked(kind, [problem(409, "idempotency_key_reused")])
+    with pytest.raises(VolaryError) as raised:
+        mocked.call(lambda client: client.training_runs.create("t", target="y", model="m", idempotency_key="k"))
+    assert raised.value.error_code == "idempotency_key_reused"
+    assert len(mocked.requests) == 1
 
 
 def test_an_upload_is_sent_again_from_its_start(kind: str) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 
+from ._async_predictions import AsyncPredictions, checked_route_key
 from ._flow import Flow, PortT, Request, operation, together
 from ._management import Datasets, Deployments, Models, Rollouts, TrainingRuns
 from ._resource import JSON, Resource, read
 from ._rows import Body, Rows, bodies
+from ._scoring_runs import ScoringRuns
 from ._session import Session, checked_id, path
 from .answers import Metrics, Prediction, RateLimit
 from .errors import InvalidInputError, shifted
@@ -38,6 +40,8 @@ class Calls(Resource[PortT]):
         super().__init__(session, port)
         self.datasets: Datasets[PortT] = Datasets(session, port)
         self.training_runs: TrainingRuns[PortT] = TrainingRuns(session, port)
+        self.scoring_runs: ScoringRuns[PortT] = ScoringRuns(session, port)
+        self.async_predictions: AsyncPredictions[PortT] = AsyncPredictions(session, port)
         self.models: Models[PortT] = Models(session, port)
         self.deployments: Deployments[PortT] = Deployments(session, port)
         self.rollouts: Rollouts[PortT] = Rollouts(session, port)
@@ -148,9 +152,7 @@ class Calls(Resource[PortT]):
     def _predict_part(self, path: str, body: Body, route_key: str | None, request_id: str) -> Flow[Prediction]:
         headers = dict(JSON)
         if route_key is not None:
-            if not route_key.isprintable() or not route_key.strip() == route_key != "":
-                raise ValueError("route_key must be text without control characters or outer spaces")
-            headers["x-route-key"] = route_key.encode()
+            headers["x-route-key"] = checked_route_key(route_key)
         request = Request("POST", path, headers=headers, content=body.content)
         try:
             response = yield from self._session.send(request, request_id)

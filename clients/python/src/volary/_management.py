@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ._flow import Flow, PortT, Request, operation
-from ._resource import Resource, given, read
+from ._resource import Resource, given, once, read, succeeded
 from ._upload import Upload
 from .answers import DatasetVersion, Deployment, Model, ModelVersion, Rollout, RolloutPolicy, Step, TrainingRun
 from .errors import JobFailedError
@@ -19,7 +19,12 @@ class Datasets(Resource[PortT]):
 
     @operation
     def upload(
-        self, name: str, file: str | os.PathLike[str] | bytes, *, format: str | None = None
+        self,
+        name: str,
+        file: str | os.PathLike[str] | bytes,
+        *,
+        format: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[DatasetVersion]:
         """Uploads a file; a known name gets a further version. The file is streamed.
 
@@ -27,6 +32,7 @@ class Datasets(Resource[PortT]):
             name: 1 to 63 of A-Z a-z 0-9 . _ -
             file: a path, or the bytes themselves.
             format: `csv` or `parquet`; for a path, its ending unless told.
+            idempotency_key: a second call with it within a day is answered as the first was; a new one unless told.
 
         Returns:
             The version, whose columns are being profiled: go on with `wait`.
@@ -39,10 +45,9 @@ class Datasets(Resource[PortT]):
         request = Request(
             "POST",
             self._session.in_project("datasets"),
-            headers={"content-type": upload.media_type.encode()},
+            headers={"content-type": upload.media_type.encode(), **once(idempotency_key)},
             params={"name": name},
             content=upload,
-            repeatable=False,
         )
         return read(DatasetVersion, (yield from self._session.send(request)))
 
@@ -63,6 +68,9 @@ class Datasets(Resource[PortT]):
             JobFailedError: the file can not be read; the message names the row and the column.
             WaitTimeoutError: it takes longer.
         """
+        return self._profiled(name, version, timeout)
+
+    def _profiled(self, name: str, version: int | None, timeout: float) -> Flow[DatasetVersion]:
         if version is None:
             version = (yield from self._find(name, None)).version
         found = yield from self._session.until(
@@ -95,6 +103,7 @@ class TrainingRuns(Resource[PortT]):
         seed: int | None = None,
         max_seconds: int | None = None,
         max_memory_mb: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[TrainingRun]:
         """Queues a run; go on with `wait`.
 
@@ -110,6 +119,7 @@ class TrainingRuns(Resource[PortT]):
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.
             max_memory_mb: in MiB, with which the run fails.
+            idempotency_key: a second call with it within a day is answered as the first was; a new one unless told.
 
         Raises:
             InvalidInputError: a column does not exist or does not fit.
@@ -128,7 +138,7 @@ class TrainingRuns(Resource[PortT]):
             split=split or None,
             budget=budget or None,
         )
-        return self._call(TrainingRun, "POST", "training-runs", body=body, repeatable=False)
+        return self._call(TrainingRun, "POST", "training-runs", body=body, headers=once(idempotency_key))
 
     @operation
     def get(self, id: str) -> Flow[TrainingRun]:
@@ -149,15 +159,10 @@ class TrainingRuns(Resource[PortT]):
         """
         run = yield from self._session.until(
             lambda: self._call(TrainingRun, "GET", "training-runs", id),
-            lambda run: run.status not in {"queued", "running"},
+            lambda run: run.has_ended,
             timeout,
         )
-        if run.status == "succeeded":
-            return run
-        if run.error is None:
-            raise JobFailedError(f"the run is {run.status}", error_code=run.status)
-        message = f"{run.error.message} {run.error.fix}".rstrip()
-        raise JobFailedError(message, error_code=run.error.code)
+        return succeeded(run)
 
     @operation
     def cancel(self, id: str) -> Flow[TrainingRun]:
@@ -237,12 +242,14 @@ class Rollouts(Resource[PortT]):
         mode: str = "canary",
         steps: Sequence[Step] | None = None,
         policy: RolloutPolicy | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[Rollout]:
         """Gives a version a share of the traffic; it is taken back by itself when it fails too often.
 
         Args:
             steps: shares in percent and how long each lasts in seconds; the server's unless told.
             policy: when the version is taken back; the server's unless told.
+            idempotency_key: a second call with it within a day is answered as the first was; a new one unless told.
 
         Raises:
             VolaryError: 409, a rollout is active already.
@@ -253,7 +260,7 @@ class Rollouts(Resource[PortT]):
             steps=[asdict(step) for step in steps] if steps is not None else None,
             policy=given(**asdict(policy)) if policy is not None else None,
         )
-        return self._call(Rollout, "POST", *_rollouts(deployment), body=body, repeatable=False)
+        return self._call(Rollout, "POST", *_rollouts(deployment), body=body, headers=once(idempotency_key))
 
     @operation
     def get(self, deployment: str, id: str) -> Flow[Rollout]:

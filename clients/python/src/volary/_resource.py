@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
@@ -11,8 +13,10 @@ import httpx
 from . import answers
 from ._flow import Flow, PortT, Request
 from ._session import Session, unexpected
+from .errors import JobFailedError
 
 T = TypeVar("T")
+RunT = TypeVar("RunT", answers.TrainingRun, answers.ScoringRun)
 
 JSON = {"content-type": b"application/json"}
 
@@ -33,15 +37,38 @@ class Resource(Generic[PortT]):
         repeatable: bool = True,
     ) -> Flow[T]:
         """Sends JSON to a path of the project, and reads the answer as `kind`."""
-        request = Request(
+        return self._send(
+            kind,
             method,
             self._session.in_project(*segments),
             headers={**(JSON if body is not None else {}), **(headers or {})},
-            params=dict(params or {}),
+            params=params,
             content=json.dumps(body, allow_nan=False).encode() if body is not None else b"",
             repeatable=repeatable,
         )
-        return read(kind, (yield from self._session.send(request)))
+
+    def _send(
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        *,
+        content: bytes = b"",
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, bytes] | None = None,
+        repeatable: bool = True,
+        request_id: str | None = None,
+    ) -> Flow[T]:
+        """Reads the answer as `kind`."""
+        request = Request(
+            method,
+            path,
+            headers=dict(headers or {}),
+            params=dict(params or {}),
+            content=content,
+            repeatable=repeatable,
+        )
+        return read(kind, (yield from self._session.send(request, request_id)))
 
 
 def read(kind: type[T], response: httpx.Response) -> T:
@@ -49,6 +76,28 @@ def read(kind: type[T], response: httpx.Response) -> T:
         return answers.decode(kind, response.json())
     except (ValueError, TypeError):
         raise unexpected(response, f"a {kind.__name__}") from None
+
+
+def once(idempotency_key: str | None) -> dict[str, bytes]:
+    """What makes a creating call safe to send again: the server answers the same key as it did the first time."""
+    key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
+    if not re.fullmatch(r"[!-~]{1,255}", key):
+        raise ValueError("idempotency_key must be 1 to 255 visible ASCII characters")
+    return {"idempotency-key": key.encode()}
+
+
+def succeeded(run: RunT) -> RunT:
+    """A run that has ended well.
+
+    Raises:
+        JobFailedError: it has not.
+    """
+    if run.status == "succeeded":
+        return run
+    if run.error is None:
+        raise JobFailedError(f"the run is {run.status}", error_code=run.status)
+    message = f"{run.error.message} {run.error.fix}".rstrip()
+    raise JobFailedError(message, error_code=run.error.code)
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -56,10 +56,21 @@ class RetryPolicy:
 def _may_pass(outcome: Outcome, repeatable: bool) -> bool:
     if isinstance(outcome, httpx.Response):
         status = outcome.status_code
-        return status in _REFUSED or (repeatable and status in _UNKNOWN)
+        return status in _REFUSED or (repeatable and (status in _UNKNOWN or _is_under_way(outcome)))
     if isinstance(outcome, _NEVER_SENT):
         return True
     return repeatable and isinstance(outcome, httpx.TransportError) and not isinstance(outcome, _HOPELESS)
+
+
+def _is_under_way(response: httpx.Response) -> bool:
+    """Whether an earlier try of the same request, whose answer was lost, has not ended yet."""
+    if response.status_code != httpx.codes.CONFLICT:
+        return False
+    try:
+        problem = response.json()
+    except ValueError:
+        return False
+    return isinstance(problem, dict) and problem.get("error_code") == "idempotent_request_under_way"
 
 
 def retry_after(header: str | None, now: float) -> float | None:

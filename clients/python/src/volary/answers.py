@@ -10,7 +10,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from .errors import Problem
+
 T = TypeVar("T")
+
+_ENDED = {"succeeded", "failed", "cancelled"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,17 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """The scoring run that made a dataset version, and what it worked with."""
+
+    scoring_run: str
+    model: str
+    model_version: int
+    dataset: str
+    dataset_version: int
+
+
+@dataclass(frozen=True)
 class DatasetVersion:
     id: str
     name: str
@@ -75,6 +90,8 @@ class DatasetVersion:
     error: str | None = None
     columns: tuple[Column, ...] = ()
     """Empty until the status is `ready`."""
+    lineage: Lineage | None = None
+    """Of answers of a scoring run."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,115 @@ class TrainingRun:
     error: RunError | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in _ENDED
+
+
+@dataclass(frozen=True)
+class RowRefusal:
+    """A row that the model refused."""
+
+    row: int
+    """Counted from 1."""
+    reason: str
+    column: str | None = None
+    """`None` when no single column is at fault."""
+
+
+@dataclass(frozen=True)
+class ScoringRun:
+    id: str
+    status: str
+    """`queued`, `running`, `succeeded`, `failed` or `cancelled`."""
+    progress: float
+    """Share of the rows that are done, 0 to 1."""
+    total_rows: int
+    rows: int
+    """Done so far, those that failed among them."""
+    rows_failed: int
+    """Rows that have a reason in place of a prediction."""
+    dataset: str
+    dataset_version: int
+    model: str
+    version: int
+    output: str
+    """The dataset that gets the answers."""
+    prediction_column: str
+    created_at: datetime
+    output_version: int | None = None
+    """The dataset version that the run made."""
+    keep_columns: tuple[str, ...] | None = None
+    """`None` for all."""
+    refusals: tuple[RowRefusal, ...] = ()
+    """The first of them, once the run has succeeded."""
+    error: RunError | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in _ENDED
+
+
+@dataclass(frozen=True)
+class AsyncResult:
+    """What a version answered to a prediction that nobody waited for."""
+
+    predictions: list[Any]
+    """One for each row, in their order: a number, or of a classifier `{"label", "probabilities"}`."""
+    model: str
+    version: int
+    route: str
+    """How the request came to this version: `stable` or `canary`."""
+
+
+@dataclass(frozen=True)
+class Callback:
+    """How the callback of a prediction stands."""
+
+    url_host: str
+    status: str
+    """`waiting`, `pending`, `delivered` or `failed`."""
+    attempts: int
+    next_attempt_at: datetime | None = None
+    last_error: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AsyncPrediction:
+    """A prediction that was accepted, and what has become of it."""
+
+    request_id: str
+    deployment: str
+    status: str
+    """`queued`, `running`, `succeeded`, `failed` or `cancelled`."""
+    created_at: datetime
+    finished_at: datetime | None = None
+    result: AsyncResult | None = None
+    """Of one that succeeded."""
+    error: Problem | None = None
+    """Of one that failed."""
+    callback: Callback | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in _ENDED
+
+
+@dataclass(frozen=True)
+class CallbackEvent:
+    """What a callback says."""
+
+    id: str
+    """The same when it comes again."""
+    type: str
+    """`prediction.succeeded`, `prediction.failed` or `prediction.cancelled`."""
+    timestamp: datetime
+    """When the prediction ended."""
+    data: AsyncPrediction
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,17 @@ class FieldError:
     """Zero-based row of what the caller gave, over all batches; `None` where there are no rows."""
 
 
+@dataclass(frozen=True)
+class Problem:
+    """An error that the server kept, of a prediction that nobody waited for."""
+
+    status: int
+    """The HTTP status that a caller who waited would have got."""
+    error_code: str
+    message: str
+    errors: tuple[FieldError, ...] = ()
+
+
 class VolaryError(Exception):
     """A call failed. Raised as such for what has no class of its own, such as 409 and 413."""
 
@@ -97,7 +108,11 @@ class WaitTimeoutError(VolaryError, TimeoutError):
 
 
 class JobFailedError(VolaryError):
-    """A dataset could not be profiled, or a training run failed or was cancelled."""
+    """A dataset could not be profiled, a run failed, or a run or prediction was cancelled."""
+
+
+class CallbackVerificationError(VolaryError):
+    """A callback does not come from the server, or not lately: do nothing that it says."""
 
 
 _BY_STATUS: Mapping[int, type[VolaryError]] = {
@@ -110,14 +125,17 @@ _BY_STATUS: Mapping[int, type[VolaryError]] = {
 }
 
 
+def kind_of(status: int) -> type[VolaryError]:
+    return _BY_STATUS.get(status, ServerError if status >= 500 else VolaryError)
+
+
 def from_response(response: httpx.Response, request_id: str, now: float) -> VolaryError:
     """The error that a refused request ends with; `now` is in seconds since 1970."""
     problem = _json_object(response)
     status = response.status_code
-    kind = _BY_STATUS.get(status, ServerError if status >= 500 else VolaryError)
     # Under /oauth the names are those of RFC 6749.
     message = problem.get("message") or problem.get("error_description")
-    error = kind(
+    error = kind_of(status)(
         str(message or f"the server answered {status} {response.reason_phrase}".rstrip()),
         status=status,
         error_code=str(problem.get("error_code") or problem.get("error") or ""),
