@@ -6,11 +6,12 @@ mod profile_dataset;
 mod score_dataset;
 mod train_model;
 
+use std::fmt::{Debug, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Error, Result};
-use jobs::child::{Child, Command};
+use jobs::child::{Child, Command, End};
 use jobs::{Finished, Handler, Job, Options, StopReason};
 use platform::Platform;
 use serde::de::DeserializeOwned;
@@ -79,6 +80,25 @@ fn message(job: &Job, line: &str) -> Option<ChildMessage> {
     }
 }
 
+/// How the child ended. `what` is the line of the log, `run` the run that it worked for.
+async fn end(
+    job: &Job,
+    child: Child,
+    run: Option<&(dyn Display + Sync)>,
+    what: &str,
+) -> Result<End> {
+    let end = child.end().await.map_err(Error::internal)?;
+    tracing::info!(
+        job = %job.fence.job,
+        run = run.map(tracing::field::display),
+        exit = ?end.exit,
+        took_ms = end.took.as_millis(),
+        peak_memory = end.peak_memory,
+        "{what}"
+    );
+    Ok(end)
+}
+
 /// Whether this attempt may still write: nobody else has the job, and the process stays.
 fn may_write(job: &Job) -> bool {
     !matches!(
@@ -102,4 +122,27 @@ async fn keep_trying<'a>(job: &Job, mut write: impl FnMut() -> Finished<'a> + Se
             done => return done,
         }
     }
+}
+
+/// Writes how a run ended, as [`keep_trying`] does.
+async fn finish<'a, O, F, W>(
+    job: &'a Job,
+    run: &'a (dyn Display + Sync),
+    outcome: &O,
+    write: impl Fn(O) -> W + Send + Sync,
+) -> Result<()>
+where
+    O: Clone + Sync,
+    F: Debug,
+    W: Future<Output = Result<F>> + Send + 'a,
+{
+    keep_trying(job, || {
+        let writing = write(outcome.clone());
+        Box::pin(async move {
+            let finished = writing.await?;
+            tracing::info!(job = %job.fence.job, %run, ?finished, "run finished");
+            Ok(())
+        })
+    })
+    .await
 }

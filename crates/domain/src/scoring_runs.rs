@@ -210,7 +210,7 @@ pub struct ScoringRun {
     pub rows: u64,
     /// Rows that have a reason in place of a prediction.
     pub rows_failed: u64,
-    /// The first of them, at most 10; known when the run has succeeded.
+    /// The first of them, at most 10; known when the run has succeeded. Empty in a list of runs.
     pub refusals: Vec<RowRefusal>,
     pub dataset: Name,
     pub dataset_version: i32,

@@ -249,6 +249,17 @@ pub struct RunError {
     pub fix: String,
 }
 
+impl RunError {
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            fix: fix.into(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrainingRun {

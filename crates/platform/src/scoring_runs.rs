@@ -10,10 +10,10 @@ use domain::{Actor, Error, Name, Page, Permission, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Conn;
-use store::jobs::{Cancelled, NewJob};
+use store::jobs::NewJob;
 use store::scoring_runs::{Ending, NewRun, RunOfProject};
 
-use crate::{Platform, access, datasets, events, models, page};
+use crate::{Platform, access, datasets, events, jobs, models, page};
 
 pub use attempt::{Finished, Outcome, Scored, Started, finished, report_progress, started};
 
@@ -113,27 +113,36 @@ pub async fn cancel(
     project: &Name,
     id: ScoringRunId,
 ) -> Result<ScoringRun> {
-    let now = platform.clock.now();
-    let mut tx = platform.store.begin().await?;
-    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let job = find(&mut tx, project, id).await?.job;
-    let cancelled = store::jobs::cancel(&mut tx, job).await?;
-    if cancelled == Cancelled::BeforeStart {
-        store::scoring_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
+    jobs::cancel(platform, actor, project, id).await
+}
+
+impl jobs::RunId for ScoringRunId {
+    type Run = ScoringRun;
+
+    async fn find(
+        self,
+        conn: &mut Conn,
+        project: ProjectId,
+    ) -> Result<(ScoringRun, RunStatus, JobId)> {
+        let found = find(conn, project, self).await?;
+        let status = found.run.status;
+        Ok((found.run, status, found.job))
     }
-    // Read again: now that the job is locked, nothing can end the run before us.
-    let run = find(&mut tx, project, id).await?.run;
-    if matches!(run.status, RunStatus::Succeeded | RunStatus::Failed) {
-        return Err(Error::conflict(
-            "run_finished",
-            "the run has ended already: there is nothing left to cancel",
-        ));
+
+    async fn end_cancelled(self, conn: &mut Conn, now: Timestamp) -> Result<()> {
+        store::scoring_runs::end(conn, self, &Ending::Cancelled, now).await?;
+        Ok(())
     }
-    if cancelled == Cancelled::BeforeStart {
-        changed(&mut tx, now, project, id, run.status).await?;
+
+    async fn publish(
+        self,
+        conn: &mut Conn,
+        now: Timestamp,
+        project: ProjectId,
+        status: RunStatus,
+    ) -> Result<()> {
+        changed(conn, now, project, self, status).await
     }
-    tx.commit().await?;
-    Ok(run)
 }
 
 async fn find(conn: &mut Conn, project: ProjectId, id: ScoringRunId) -> Result<RunOfProject> {

@@ -11,10 +11,10 @@ use domain::{Actor, Error, FieldError, Name, Page, Permission, Result, Timestamp
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Conn;
-use store::jobs::{Cancelled, NewJob};
+use store::jobs::NewJob;
 use store::training_runs::{Ending, Filter, NewRun};
 
-use crate::{Limits, Platform, access, datasets, events, page};
+use crate::{Limits, Platform, access, datasets, events, jobs, page};
 
 pub use attempt::{
     Finished, Outcome, Started, Trained, append_log, finished, report_progress, started,
@@ -172,27 +172,36 @@ pub async fn cancel(
     project: &Name,
     id: TrainingRunId,
 ) -> Result<TrainingRun> {
-    let now = platform.clock.now();
-    let mut tx = platform.store.begin().await?;
-    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let job = find(&mut tx, project, id).await?.job;
-    let cancelled = store::jobs::cancel(&mut tx, job).await?;
-    if cancelled == Cancelled::BeforeStart {
-        store::training_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
+    jobs::cancel(platform, actor, project, id).await
+}
+
+impl jobs::RunId for TrainingRunId {
+    type Run = TrainingRun;
+
+    async fn find(
+        self,
+        conn: &mut Conn,
+        project: ProjectId,
+    ) -> Result<(TrainingRun, RunStatus, JobId)> {
+        let found = find(conn, project, self).await?;
+        let status = found.run.status;
+        Ok((found.run, status, found.job))
     }
-    // Read again: now that the job is locked, nothing can end the run before us.
-    let run = find(&mut tx, project, id).await?.run;
-    if matches!(run.status, RunStatus::Succeeded | RunStatus::Failed) {
-        return Err(Error::conflict(
-            "run_finished",
-            "the run has ended already: there is nothing left to cancel",
-        ));
+
+    async fn end_cancelled(self, conn: &mut Conn, now: Timestamp) -> Result<()> {
+        store::training_runs::end(conn, self, &Ending::Cancelled, now).await?;
+        Ok(())
     }
-    if cancelled == Cancelled::BeforeStart {
-        changed(&mut tx, now, project, id, run.status).await?;
+
+    async fn publish(
+        self,
+        conn: &mut Conn,
+        now: Timestamp,
+        project: ProjectId,
+        status: RunStatus,
+    ) -> Result<()> {
+        changed(conn, now, project, self, status).await
     }
-    tx.commit().await?;
-    Ok(run)
 }
 
 /// Log lines after the line numbered `after`, oldest first, at most 1000.

@@ -142,21 +142,15 @@ pub async fn insert(conn: &mut Conn, new: &NewRun<'_>) -> Result<()> {
 pub async fn find(conn: &mut Conn, id: ScoringRunId) -> Result<Option<RunOfProject>> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT r.id AS "id!", r.project_id AS "project_id!", r.dataset_version_id AS "dataset_version_id!",
-                  r.job_id AS "job_id!", r.status AS "status!", dv.row_count AS "total_rows?", r.row_count AS "row_count!",
-                  r.failed_count AS "failed_count!", r.refusals AS "refusals!: Json<Vec<RowRefusal>>", d.name AS "dataset!",
-                  dv.version AS "dataset_version!", m.name AS "model!", mv.version AS "model_version!",
-                  mv.sha256 AS "artifact_sha256!", r.output AS "output!", made.version AS "output_version?",
-                  r.keep_columns AS "keep_columns?: Json<Vec<String>>", r.prediction_column AS "prediction_column!",
-                  r.error AS "error?: Json<RunError>", r.attempt AS "attempt!", r.created_by AS "created_by!",
-                  r.created_at AS "created_at!", r.started_at AS "started_at?", r.finished_at AS "finished_at?"
-           FROM scoring_runs r
-           JOIN dataset_versions dv ON dv.id = r.dataset_version_id
-           JOIN datasets d ON d.id = dv.dataset_id
-           JOIN model_versions mv ON mv.id = r.model_version_id
-           JOIN models m ON m.id = mv.model_id
-           LEFT JOIN dataset_versions made ON made.scoring_run_id = r.id
-           WHERE r.id = $1"#,
+        r#"SELECT id AS "id!", project_id AS "project_id!", dataset_version_id AS "dataset_version_id!", job_id AS "job_id!",
+                  status AS "status!", total_rows, row_count AS "row_count!", failed_count AS "failed_count!",
+                  refusals AS "refusals!: Json<Vec<RowRefusal>>", dataset AS "dataset!", dataset_version AS "dataset_version!",
+                  model AS "model!", model_version AS "model_version!", artifact_sha256 AS "artifact_sha256!",
+                  output AS "output!", output_version, keep_columns AS "keep_columns: Json<Vec<String>>",
+                  prediction_column AS "prediction_column!", error AS "error: Json<RunError>", attempt AS "attempt!",
+                  created_by AS "created_by!", created_at AS "created_at!", started_at, finished_at
+           FROM scoring_run_details
+           WHERE id = $1"#,
         id.0,
     )
     .fetch_optional(conn)
@@ -164,7 +158,7 @@ pub async fn find(conn: &mut Conn, id: ScoringRunId) -> Result<Option<RunOfProje
     row.map(Row::into_run).transpose()
 }
 
-/// Newest first. `before` is the `created_at` and id of the last one already seen.
+/// Newest first, without the refusals. `before` is the `created_at` and id of the last one already seen.
 pub async fn list(
     conn: &mut Conn,
     project: ProjectId,
@@ -174,22 +168,16 @@ pub async fn list(
     let (before_at, before_id) = before.map(|(at, id)| (at.into_inner(), id)).unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT r.id AS "id!", r.project_id AS "project_id!", r.dataset_version_id AS "dataset_version_id!",
-                  r.job_id AS "job_id!", r.status AS "status!", dv.row_count AS "total_rows?", r.row_count AS "row_count!",
-                  r.failed_count AS "failed_count!", r.refusals AS "refusals!: Json<Vec<RowRefusal>>", d.name AS "dataset!",
-                  dv.version AS "dataset_version!", m.name AS "model!", mv.version AS "model_version!",
-                  mv.sha256 AS "artifact_sha256!", r.output AS "output!", made.version AS "output_version?",
-                  r.keep_columns AS "keep_columns?: Json<Vec<String>>", r.prediction_column AS "prediction_column!",
-                  r.error AS "error?: Json<RunError>", r.attempt AS "attempt!", r.created_by AS "created_by!",
-                  r.created_at AS "created_at!", r.started_at AS "started_at?", r.finished_at AS "finished_at?"
-           FROM scoring_runs r
-           JOIN dataset_versions dv ON dv.id = r.dataset_version_id
-           JOIN datasets d ON d.id = dv.dataset_id
-           JOIN model_versions mv ON mv.id = r.model_version_id
-           JOIN models m ON m.id = mv.model_id
-           LEFT JOIN dataset_versions made ON made.scoring_run_id = r.id
-           WHERE r.project_id = $1 AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3))
-           ORDER BY r.created_at DESC, r.id DESC LIMIT $4"#,
+        r#"SELECT id AS "id!", project_id AS "project_id!", dataset_version_id AS "dataset_version_id!", job_id AS "job_id!",
+                  status AS "status!", total_rows, row_count AS "row_count!", failed_count AS "failed_count!",
+                  '[]'::jsonb AS "refusals!: Json<Vec<RowRefusal>>", dataset AS "dataset!", dataset_version AS "dataset_version!",
+                  model AS "model!", model_version AS "model_version!", artifact_sha256 AS "artifact_sha256!",
+                  output AS "output!", output_version, keep_columns AS "keep_columns: Json<Vec<String>>",
+                  prediction_column AS "prediction_column!", error AS "error: Json<RunError>", attempt AS "attempt!",
+                  created_by AS "created_by!", created_at AS "created_at!", started_at, finished_at
+           FROM scoring_run_details
+           WHERE project_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
+           ORDER BY created_at DESC, id DESC LIMIT $4"#,
         project.0,
         before_at,
         before_id,

@@ -3,11 +3,7 @@ use domain::training_runs::RunError;
 use crate::DataError;
 
 pub(crate) fn failure(code: &str, message: impl Into<String>, fix: impl Into<String>) -> RunError {
-    RunError {
-        code: code.to_owned(),
-        message: message.into(),
-        fix: fix.into(),
-    }
+    RunError::new(code, message, fix)
 }
 
 pub(crate) fn unreadable(error: &DataError) -> RunError {

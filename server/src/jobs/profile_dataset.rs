@@ -66,19 +66,12 @@ impl ProfileDataset {
                 _ => {}
             }
         }
-        let end = child.end().await.map_err(domain::Error::internal)?;
-        tracing::info!(
-            job = %job.fence.job,
-            exit = ?end.exit,
-            took_ms = end.took.as_millis(),
-            peak_memory = end.peak_memory,
-            "dataset read"
-        );
+        let end = super::end(job, child, None, "dataset read").await?;
         if job.stop.reason() == Some(StopReason::Cancelled) {
             return Ok(Err("reading it was cancelled; upload it again".to_owned()));
         }
         Ok(result.unwrap_or_else(|| {
-            let error = fate(&end, LIMITS);
+            let error = fate(&end, LIMITS, None);
             Err(format!(
                 "the file could not be read: {}; split it, or leave out columns",
                 error.message

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use trainer::ScoreSpec;
 use trainer::child::{ChildLimits, ChildMessage, ChildRequest};
 
-use super::fate::fate;
+use super::fate::{Fixes, abandoned, fate};
 
 /// Rows come and go in batches: this is for very many columns.
 const LIMITS: ChildLimits = ChildLimits {
@@ -24,6 +24,11 @@ const LIMITS: ChildLimits = ChildLimits {
 };
 /// The largest file takes a few minutes.
 const TIME: Duration = Duration::from_hours(1);
+/// A scoring run has no budget to change.
+const FIXES: Fixes = Fixes {
+    too_much: "Split the table into smaller datasets, or name fewer keep_columns.",
+    otherwise: "Start the run again; if it ends the same way, look at the server's log for the cause.",
+};
 /// Pages hear of a run at most this often.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -58,29 +63,21 @@ impl ScoreDataset {
         let started = scoring_runs::started(&self.platform, job.fence, id).await?;
         let source = &started.dataset.sha256;
         if !self.platform.blobs.is_intact(source).await? {
-            return Ok(failed(
+            return Ok(Outcome::Failed(RunError::new(
                 "unreadable_data",
                 "the dataset's stored file is damaged: its bytes changed on the disk",
                 "Upload the file again and score the new version.",
-            ));
+            )));
         }
         let output = self.platform.blobs.temp()?;
         let request = self.request(&started, &output)?;
         let child = super::spawn(job, &request, TIME)?;
         let (said, end) = self.listen(job, id, child).await?;
-        tracing::info!(
-            job = %job.fence.job,
-            run = %id,
-            exit = ?end.exit,
-            took_ms = end.took.as_millis(),
-            peak_memory = end.peak_memory,
-            "scoring ended"
-        );
         Ok(match said {
             _ if job.stop.reason().is_some() => Outcome::Cancelled,
             Some(Said::Scored(scored)) => self.keep(output, scored).await?,
             Some(Said::Failed(error)) => Outcome::Failed(error),
-            None => Outcome::Failed(without_budget(fate(&end, LIMITS))),
+            None => Outcome::Failed(fate(&end, LIMITS, Some(FIXES))),
         })
     }
 
@@ -135,7 +132,7 @@ impl ScoreDataset {
                 _ => {}
             }
         }
-        let end = child.end().await.map_err(Error::internal)?;
+        let end = super::end(job, child, Some(&id), "scoring ended").await?;
         Ok((said, end))
     }
 
@@ -161,11 +158,11 @@ impl ScoreDataset {
         let table = match self.platform.blobs.adopt(output, limit).await {
             Ok(table) => table,
             Err(error @ (Error::TooLarge { .. } | Error::InsufficientStorage(_))) => {
-                return Ok(failed(
+                return Ok(Outcome::Failed(RunError::new(
                     "internal",
-                    &format!("the scored table could not be kept: {error}"),
+                    format!("the scored table could not be kept: {error}"),
                     "Free some space on the server's disk, or name fewer keep_columns.",
-                ));
+                )));
             }
             Err(error) => return Err(error),
         };
@@ -183,40 +180,10 @@ impl ScoreDataset {
     }
 
     async fn finish(&self, job: &Job, id: ScoringRunId, outcome: Outcome) -> Result<()> {
-        super::keep_trying(job, || {
-            let outcome = outcome.clone();
-            Box::pin(async move {
-                let finished =
-                    scoring_runs::finished(&self.platform, job.fence, id, outcome).await?;
-                tracing::info!(job = %job.fence.job, run = %id, ?finished, "run finished");
-                Ok(())
-            })
+        super::finish(job, &id, &outcome, |outcome| {
+            scoring_runs::finished(&self.platform, job.fence, id, outcome)
         })
         .await
-    }
-}
-
-fn failed(code: &str, message: &str, fix: &str) -> Outcome {
-    Outcome::Failed(RunError {
-        code: code.to_owned(),
-        message: message.to_owned(),
-        fix: fix.to_owned(),
-    })
-}
-
-/// What a training run is told to change about its budget means nothing to a run that has none.
-fn without_budget(error: RunError) -> RunError {
-    let fix = match error.code.as_str() {
-        "out_of_time" | "out_of_memory" => {
-            "Split the table into smaller datasets, or name fewer keep_columns."
-        }
-        _ => {
-            "Start the run again; if it ends the same way, look at the server's log for the cause."
-        }
-    };
-    RunError {
-        fix: fix.to_owned(),
-        ..error
     }
 }
 
@@ -232,19 +199,8 @@ impl Handler for ScoreDataset {
     fn abandon(&self, job: Job, why: Abandoned) -> Finished<'_> {
         Box::pin(async move {
             let id = super::payload::<ScoreJob>(&job)?.scoring_run;
-            let outcome = match why {
-                Abandoned::Cancelled => Outcome::Cancelled,
-                Abandoned::WorkerLost => failed(
-                    "crashed",
-                    "the worker that scored it was lost, several times over",
-                    "Look at the server's log for why it stops, then start the run again.",
-                ),
-                Abandoned::Failed(_) => failed(
-                    "internal",
-                    "the server failed several times while it scored the table",
-                    "Look at the server's log for the cause, then start the run again.",
-                ),
-            };
+            let outcome = abandoned(&why, "scored it", "scored the table")
+                .map_or(Outcome::Cancelled, Outcome::Failed);
             self.finish(&job, id, outcome).await
         })
     }

@@ -15,7 +15,7 @@ use platform::training_runs::{self, Outcome, Started, TRAIN_JOB, TrainJob, Train
 use serde_json::Value;
 use trainer::child::{ChildLimits, ChildMessage, ChildRequest, TrainedModel};
 
-use super::fate::fate;
+use super::fate::{abandoned, fate};
 use report::Report;
 
 pub(super) struct TrainModel {
@@ -53,12 +53,11 @@ impl TrainModel {
             .is_intact(&started.dataset.sha256)
             .await?
         {
-            return Ok(Outcome::Failed(RunError {
-                code: "unreadable_data".to_owned(),
-                message: "the dataset's stored file is damaged: its bytes changed on the disk"
-                    .to_owned(),
-                fix: "Upload the file again and train on the new version.".to_owned(),
-            }));
+            return Ok(Outcome::Failed(RunError::new(
+                "unreadable_data",
+                "the dataset's stored file is damaged: its bytes changed on the disk",
+                "Upload the file again and train on the new version.",
+            )));
         }
         let output = self.platform.blobs.temp()?;
         let request = self.request(&started, &output)?;
@@ -76,20 +75,12 @@ impl TrainModel {
                 ),
             );
         }
-        let (said, end) = listen(job, child, &mut report).await?;
-        tracing::info!(
-            job = %job.fence.job,
-            run = %id,
-            exit = ?end.exit,
-            took_ms = end.took.as_millis(),
-            peak_memory = end.peak_memory,
-            "training ended"
-        );
+        let (said, end) = listen(job, id, child, &mut report).await?;
         let outcome = match said {
             _ if job.stop.reason().is_some() => Outcome::Cancelled,
             Some(Said::Trained(trained)) => self.keep(output, *trained).await?,
             Some(Said::Failed(error)) => Outcome::Failed(error),
-            None => Outcome::Failed(fate(&end, limits)),
+            None => Outcome::Failed(fate(&end, limits, None)),
         };
         match &outcome {
             Outcome::Failed(error) => {
@@ -122,12 +113,11 @@ impl TrainModel {
         {
             Ok(artifact) => artifact,
             Err(error @ (Error::TooLarge { .. } | Error::InsufficientStorage(_))) => {
-                return Ok(Outcome::Failed(RunError {
-                    code: "internal".to_owned(),
-                    message: format!("the model could not be kept: {error}"),
-                    fix: "Free some space on the server's disk, or train on fewer columns."
-                        .to_owned(),
-                }));
+                return Ok(Outcome::Failed(RunError::new(
+                    "internal",
+                    format!("the model could not be kept: {error}"),
+                    "Free some space on the server's disk, or train on fewer columns.",
+                )));
             }
             Err(error) => return Err(error),
         };
@@ -146,14 +136,8 @@ impl TrainModel {
     }
 
     async fn finish(&self, job: &Job, id: TrainingRunId, outcome: Outcome) -> Result<()> {
-        super::keep_trying(job, || {
-            let outcome = outcome.clone();
-            Box::pin(async move {
-                let finished =
-                    training_runs::finished(&self.platform, job.fence, id, outcome).await?;
-                tracing::info!(job = %job.fence.job, run = %id, ?finished, "run finished");
-                Ok(())
-            })
+        super::finish(job, &id, &outcome, |outcome| {
+            training_runs::finished(&self.platform, job.fence, id, outcome)
         })
         .await
     }
@@ -162,6 +146,7 @@ impl TrainModel {
 /// Hears the child out, and reports on the way.
 async fn listen(
     job: &Job,
+    id: TrainingRunId,
     mut child: Child,
     report: &mut Report<'_>,
 ) -> Result<(Option<Said>, End)> {
@@ -181,12 +166,11 @@ async fn listen(
             Some(ChildMessage::Trained(trained)) => said = Some(Said::Trained(trained)),
             Some(ChildMessage::Failed(error)) => said = Some(Said::Failed(error)),
             Some(ChildMessage::Unreadable(error)) => {
-                said = Some(Said::Failed(RunError {
-                    code: "unreadable_data".to_owned(),
-                    message: error.to_string(),
-                    fix: "Correct the table and upload it as a new version of the dataset."
-                        .to_owned(),
-                }));
+                said = Some(Said::Failed(RunError::new(
+                    "unreadable_data",
+                    error.to_string(),
+                    "Correct the table and upload it as a new version of the dataset.",
+                )));
             }
             Some(
                 ChildMessage::Profiling { .. }
@@ -197,7 +181,7 @@ async fn listen(
             | None => {}
         }
     }
-    let end = child.end().await.map_err(Error::internal)?;
+    let end = super::end(job, child, Some(&id), "training ended").await?;
     Ok((said, end))
 }
 
@@ -221,26 +205,8 @@ impl Handler for TrainModel {
     fn abandon(&self, job: Job, why: Abandoned) -> Finished<'_> {
         Box::pin(async move {
             let id = super::payload::<TrainJob>(&job)?.training_run;
-            let failed = |code: &str, message: &str, fix: &str| {
-                Outcome::Failed(RunError {
-                    code: code.to_owned(),
-                    message: message.to_owned(),
-                    fix: fix.to_owned(),
-                })
-            };
-            let outcome = match why {
-                Abandoned::Cancelled => Outcome::Cancelled,
-                Abandoned::WorkerLost => failed(
-                    "crashed",
-                    "the worker that trained it was lost, several times over",
-                    "Look at the server's log for why it stops, then start the run again.",
-                ),
-                Abandoned::Failed(_) => failed(
-                    "internal",
-                    "the server failed several times while it ran the training",
-                    "Look at the server's log for the cause, then start the run again.",
-                ),
-            };
+            let outcome = abandoned(&why, "trained it", "ran the training")
+                .map_or(Outcome::Cancelled, Outcome::Failed);
             self.finish(&job, id, outcome).await
         })
     }

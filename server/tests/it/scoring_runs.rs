@@ -254,6 +254,12 @@ async fn a_row_that_the_model_refuses_fails_alone_with_its_reason() {
         .collect();
     assert_eq!(places, [(2, "rooms"), (3, "rooms"), (4, "place")]);
     assert_eq!(refusals[0]["reason"], "expected a whole number, got 2.5");
+    let page = ground.get("/scoring-runs").await;
+    let listed = &page["items"][0];
+    assert_eq!(
+        (&listed["id"], &listed["rows_failed"], &listed["refusals"]),
+        (&run["id"], &body!(3), &body!([]))
+    );
     let (_, rows) = ground.rows("homes-house-predictions").await;
     let failed: Vec<bool> = rows.iter().map(|row| row[5].is_some()).collect();
     assert_eq!(

@@ -183,15 +183,7 @@ pub async fn finished(
     let cancel_requested = jobs::hold(&mut tx, fence).await?;
     let found = find(&mut tx, id).await?;
     let (finished, end) = match outcome {
-        Outcome::Succeeded(_) | Outcome::Cancelled if cancel_requested => {
-            store::training_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
-            (Finished::Cancelled, JobEnd::Cancelled)
-        }
-        Outcome::Cancelled => {
-            store::training_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
-            (Finished::Cancelled, JobEnd::Cancelled)
-        }
-        Outcome::Succeeded(trained) => {
+        Outcome::Succeeded(trained) if !cancel_requested => {
             let version = make_version(platform, &mut tx, &found, &trained, now).await?;
             let ending = Ending::Succeeded {
                 metrics: &trained.metrics,
@@ -205,6 +197,10 @@ pub async fn finished(
                 },
                 JobEnd::Succeeded,
             )
+        }
+        Outcome::Succeeded(_) | Outcome::Cancelled => {
+            store::training_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
+            (Finished::Cancelled, JobEnd::Cancelled)
         }
         Outcome::Failed(error) => {
             store::training_runs::end(&mut tx, id, &Ending::Failed(&error), now).await?;

@@ -32,12 +32,7 @@ fn pointers(error: Error) -> Vec<String> {
 }
 
 fn failure() -> Outcome {
-    let text = |text: &str| text.to_owned();
-    Outcome::Failed(RunError {
-        code: text("crashed"),
-        message: text("it fell"),
-        fix: text("lift it"),
-    })
+    Outcome::Failed(RunError::new("crashed", "it fell", "lift it"))
 }
 
 #[tokio::test]
