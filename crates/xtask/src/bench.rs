@@ -85,16 +85,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 
 fn serve(workspace: &Workspace, args: &ServeArgs) -> Result<()> {
     let postgres = setup::for_serving()?;
-    step("bench", "wrk", |step| {
-        if process::find("wrk").is_none() {
-            if !apt::can_install() {
-                bail!("no wrk found: install it");
-            }
-            step.note("apt-get install wrk");
-            apt::install(&["wrk"])?;
-        }
-        Ok("present")
-    })?;
+    present("wrk", "wrk")?;
     site::build(workspace, &args.profile, &postgres)?;
     let limits = servers::limits(workspace)?;
     let peers = peers::prepare(workspace, &args.peers)?;
@@ -118,6 +109,21 @@ fn serve(workspace: &Workspace, args: &ServeArgs) -> Result<()> {
     if let Some(path) = &args.json {
         report.write(path)?;
     }
+    Ok(())
+}
+
+/// Installs the package that has `program`, where it is missing.
+fn present(program: &str, package: &str) -> Result<()> {
+    step("bench", package, |step| {
+        if process::find(program).is_none() {
+            if !apt::can_install() {
+                bail!("no {package} found: install it");
+            }
+            step.note(format!("apt-get install {package}"));
+            apt::install(&[package])?;
+        }
+        Ok("present")
+    })?;
     Ok(())
 }
 

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::http::{Connection, request};
 use super::paced::BODY;
+use super::present;
 use super::servers::{Contender, log};
 use super::volary;
 use crate::process;
-use crate::progress::{heading, step};
-use crate::setup::apt;
+use crate::progress::heading;
 use crate::workspace::Workspace;
 
 const REQUESTS: u32 = 4000;
@@ -44,16 +44,7 @@ struct Cost {
 }
 
 pub(super) fn check(workspace: &Workspace, profile: &str, record: bool) -> Result<()> {
-    step("bench", "valgrind", |step| {
-        if process::find("callgrind_control").is_none() {
-            if !apt::can_install() {
-                bail!("no valgrind found: install it");
-            }
-            step.note("apt-get install valgrind");
-            apt::install(&["valgrind"])?;
-        }
-        Ok("present")
-    })?;
+    present("callgrind_control", "valgrind")?;
     let counted = log(workspace, "callgrind.out")?;
     let cost = measure(workspace, profile, &counted)?;
     println!(
@@ -116,10 +107,10 @@ fn measure(workspace: &Workspace, profile: &str, counted: &Path) -> Result<Cost>
         })
     };
     send(WARM_UP)?;
-    control(running.id(), "on")?;
+    control(running.id(), &["-i", "on"])?;
     send(WARM_UP)?;
     let dump = |number: u32| {
-        dump(running.id())?;
+        control(running.id(), &["-d"])?;
         counts(&PathBuf::from(format!("{}.{number}", counted.display())))
     };
     dump(1)?;
@@ -155,15 +146,9 @@ fn under_callgrind(volary: Contender, counted: &Path) -> Contender {
     }
 }
 
-fn control(process: u32, instrumentation: &str) -> Result<()> {
+fn control(process: u32, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("callgrind_control");
-    command.args(["-i", instrumentation, &process.to_string()]);
-    process::capture(&mut command, PATIENCE).map(drop)
-}
-
-fn dump(process: u32) -> Result<()> {
-    let mut command = Command::new("callgrind_control");
-    command.args(["-d", &process.to_string()]);
+    command.args(arguments).arg(process.to_string());
     process::capture(&mut command, PATIENCE).map(drop)
 }
 
