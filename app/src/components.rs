@@ -16,6 +16,7 @@ pub mod field;
 pub mod file_drop;
 pub mod gate;
 pub mod icon;
+pub mod leaderboard;
 pub mod loaded;
 pub mod log_view;
 pub mod not_found;

@@ -65,6 +65,56 @@ for (const [version, seed] of [[1, "42"], [2, "7"]] as const) {
   });
 }
 
+test("a run of boosted trees shows what the model relies on", async ({ page }) => {
+  await page.goto("/p/default/training-runs/new?dataset=housing&target=median_house_value&model=price-trees");
+  await hydrated(page);
+  await expect(page.getByLabel("Fitting budget")).toBeHidden();
+  await page.getByRole("radio", { name: /Gradient boosting/ }).check();
+  await page.getByLabel("Fitting budget").fill("7");
+  await page.getByRole("button", { name: "Start the run" }).click();
+  await expect(page.locator(".field-error", { hasText: "a number from 0.1 to 2" })).toBeVisible();
+  await page.getByLabel("Fitting budget").fill("0.3");
+  await page.getByRole("button", { name: "Start the run" }).click();
+  await expect(page).toHaveURL(/\/training-runs\/[0-9a-f-]{36}/);
+  await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole("heading", { name: "Feature importance" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Coefficients" })).toBeHidden();
+  await expect(page.getByText("Gradient boosting, budget 0.3, seed 42")).toBeVisible();
+  await page.getByRole("link", { name: "Clone" }).click();
+  await hydrated(page);
+  await expect(page.getByLabel("Fitting budget")).toHaveValue("0.3");
+  await page.goto("/p/default/models/price-trees/versions/1");
+  await expect(page.getByRole("heading", { name: "Feature importance" })).toBeVisible();
+});
+
+test("the best of all algorithms is taken, and what was tried is shown", async ({ page }) => {
+  await page.goto("/p/default/datasets");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  const lines = Array.from({ length: 300 }, (_, row) => {
+    const [a, b] = [(row * 7919) % 300, (row * 31) % 301];
+    return `${a},${b},${Math.round(1000 * Math.sin(a / 30) + b)}`;
+  });
+  const buffer = Buffer.from(`a,b,y\n${lines.join("\n")}\n`);
+  await page.locator("input[type=file]").setInputFiles({ name: "waves.csv", mimeType: "text/csv", buffer });
+  await page.getByRole("dialog").getByRole("button", { name: "Upload", exact: true }).click();
+  await expect(page).toHaveURL(/\/datasets\/waves/);
+  await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
+  await page.goto("/p/default/training-runs/new?dataset=waves&target=y&model=waves&feature=a&feature=b");
+  await hydrated(page);
+  await page.getByRole("radio", { name: /Best of all/ }).check();
+  await page.getByRole("button", { name: "Start the run" }).click();
+  await expect(page).toHaveURL(/\/training-runs\/[0-9a-f-]{36}/);
+  await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 60_000 });
+  const tried = page.getByRole("region", { name: "What was tried" }).getByRole("row");
+  await expect(tried).toHaveCount(6);
+  await expect(tried.nth(1)).toContainText(/Gradient boosting, budget [\d.]+, seed 42\s*Taken/);
+  await expect(tried.last()).toContainText("µs");
+  await page.goto("/p/default/models/waves/versions/1");
+  await expect(page.getByText("gradient boosting", { exact: true }).first()).toBeVisible();
+  await expect(page.getByRole("heading", { name: "What was tried" })).toBeVisible();
+});
+
 test("a table is scored from the version's page, and the answer is a dataset", async ({ page }) => {
   await page.goto("/p/default/models/price/versions/1");
   await hydrated(page);

@@ -53,7 +53,7 @@ pub async fn run(state: AppState) {
         demo.admin().await?;
         demo.dataset().await?;
         demo.versions().await?;
-        demo.deployment().await?;
+        Box::pin(demo.deployment()).await?;
         let key = demo.key().await?;
         say(format_args!(
             "demo: sending about 2 predictions a second for 30 minutes; look at {}",

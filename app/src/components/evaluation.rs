@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::models::{Coefficient, DroppedColumn, Evaluation};
+use domain::models::{Coefficient, DroppedColumn, Evaluation, Importance};
 use leptos::prelude::*;
 
 use crate::components::chart::{Chart, ChartData, HistogramChart, ScatterChart};
+use crate::components::leaderboard::Leaderboard;
 use crate::components::numbers;
 use crate::components::table::TableFrame;
 
@@ -114,7 +115,7 @@ fn reading(key: &str, value: f64, baseline: Option<f64>) -> String {
     }
 }
 
-/// Residuals, predicted against actual, coefficients, and what the pipeline left out.
+/// Residuals, predicted against actual, what the model relies on, and what the pipeline left out.
 #[component]
 pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView {
     let Evaluation {
@@ -122,8 +123,15 @@ pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView
         residuals,
         coefficients,
         intercept,
+        importances,
+        candidates,
         dropped,
     } = evaluation;
+    let reliance = if importances.is_empty() {
+        view! { <Coefficients coefficients intercept /> }.into_any()
+    } else {
+        view! { <Importances importances /> }.into_any()
+    };
     let scatter_summary = format!(
         "{} held-out rows: the nearer to the diagonal, the better. Predictions above it are too high.",
         numbers::count(points.len() as u64)
@@ -142,7 +150,8 @@ pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView
             <Chart title="Predicted vs actual" summary=scatter_summary data=Signal::stored(scatter_data) />
             <Chart title="Residuals" summary=residual_summary data=Signal::stored(residual_data) />
         </div>
-        <Coefficients coefficients intercept />
+        {reliance}
+        {(!candidates.is_empty()).then(|| view! { <Leaderboard candidates /> })}
         <Dropped dropped />
     }
 }
@@ -225,6 +234,65 @@ fn EffectBar(effect: f64, largest: f64) -> impl IntoView {
         <svg class="effect-bar" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" focusable="false">
             <line x1="50" y1="0" x2="50" y2="10" class="effect-axis"></line>
             <rect x=format!("{x:.1}") y="2" width=format!("{width:.1}") height="6" class:is-negative=effect < 0.0></rect>
+        </svg>
+    }
+}
+
+#[component]
+fn Importances(importances: Vec<Importance>) -> impl IntoView {
+    let largest = importances
+        .iter()
+        .map(|importance| importance.gain)
+        .fold(0.0, f64::max);
+    let rows = importances
+        .into_iter()
+        .map(|importance| {
+            view! {
+                <tr>
+                    <th scope="row" class="mono">{importance.feature}</th>
+                    <td class="num">{numbers::percent(importance.gain)}</td>
+                    <td>
+                        <ShareBar share=importance.gain largest />
+                    </td>
+                    <td class="num">{numbers::count(importance.splits)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="stack">
+            <h3>"Feature importance"</h3>
+            <p class="muted">
+                "Most important first. Share of the gain: of all that the trees' splits took off the error in training. It says what the model relies on, not in which direction."
+            </p>
+            <TableFrame label="Feature importance">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Feature"</th>
+                            <th scope="col" class="num">"Share of the gain"</th>
+                            <th scope="col">"Size"</th>
+                            <th scope="col" class="num">"Splits"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </TableFrame>
+        </section>
+    }
+}
+
+/// The number stands beside it.
+#[component]
+fn ShareBar(share: f64, largest: f64) -> impl IntoView {
+    let width = if largest > 0.0 {
+        100.0 * (share / largest).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    view! {
+        <svg class="effect-bar" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" focusable="false">
+            <rect x="0" y="2" width=format!("{width:.1}") height="6"></rect>
         </svg>
     }
 }

@@ -67,7 +67,8 @@ pub async fn create_scoring_run(
 ) -> Result<(), AppError> {
     let (platform, actor) = signed_in()?;
     let spec = form::spec(&dataset, &model, &output, prediction_column)?;
-    let run = platform::scoring_runs::create(&platform, &actor, &project, spec).await?;
+    let create = platform::scoring_runs::create(&platform, &actor, &project, spec);
+    let run = Box::pin(create).await?;
     leptos_axum::redirect(&format!("/p/{project}/scoring-runs/{}", run.id));
     Ok(())
 }

@@ -1,6 +1,6 @@
 mod form;
 
-pub use form::TrainingForm;
+pub use form::{TrainingForm, parameter_field};
 
 use domain::datasets::{DatasetSummary, DatasetVersion};
 use domain::ids::TrainingRunId;

@@ -79,5 +79,11 @@ def trained(client: Client, table: Path) -> Trained:
 
 
 def _train(client: Client, seed: int) -> TrainingRun:
-    run = client.training_runs.create("housing", target="median_house_value", model="price", seed=seed)
+    run = client.training_runs.create(
+        "housing",
+        target="median_house_value",
+        model="price",
+        algorithm="linear_regression",
+        seed=seed,
+    )
     return client.training_runs.wait(run.id, timeout=300)

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::datasets::ColumnType;
 use crate::ids::{ModelId, ModelVersionId, TrainingRunId};
+use crate::training_runs::Algorithm;
 use crate::{Name, Timestamp};
 
 /// One input of a model: the upload's column becomes the contract at predict time.
@@ -109,10 +110,17 @@ pub struct Evaluation {
     /// At most 500 held-out rows, spread evenly over the predictions.
     pub points: Vec<EvaluationPoint>,
     pub residuals: Vec<crate::datasets::HistogramBar>,
-    /// In the units of the standardised inputs, largest effect first.
+    /// Of a linear model, in the units of the standardised inputs, largest effect first.
     pub coefficients: Vec<Coefficient>,
+    /// What a prediction starts from.
     pub intercept: f64,
-    /// Columns that the pipeline left out, and why (`constant`, `collinear with ...`, `id-like`, `all missing`).
+    /// Of a model of trees, most important first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub importances: Vec<Importance>,
+    /// Of `auto`, what it tried, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+    /// Columns that the pipeline left out, and why (`constant`, `collinear with ...`, `id-like`, `all missing`, `unused`).
     pub dropped: Vec<DroppedColumn>,
 }
 
@@ -131,6 +139,47 @@ pub struct Coefficient {
     pub standardized: f64,
     /// Per unit of the input as given.
     pub value: f64,
+}
+
+/// How much the trees of a model rely on an input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Importance {
+    pub feature: String,
+    /// Of what all splits together gained in training, 0 to 1; the shares add up to 1.
+    pub gain: f64,
+    /// How many splits ask for the input.
+    pub splits: u64,
+}
+
+/// An algorithm that `auto` tried on parts of the training rows, each held out once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Candidate {
+    pub algorithm: Algorithm,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// How many of the parts it was judged by; the better half of all goes on to the next one.
+    pub folds: u32,
+    /// On the parts that were held out from it, in the target's unit. None when it failed on the first.
+    pub rmse: Option<Estimate>,
+    /// To fit it once, on average.
+    pub fit_seconds: f64,
+    /// To predict one row within the process, on average.
+    pub predict_micros: f64,
+    /// Why it was tried no further, unless others were better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A number that other rows would have given otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Estimate {
+    pub value: f64,
+    /// With `high`, the interval in which it lies with a probability of 95 %.
+    pub low: f64,
+    pub high: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,3 +1,5 @@
+mod algorithm;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -5,24 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::TrainingRunId;
 use crate::{Error, FieldError, Name, Result, Timestamp};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Algorithm {
-    /// The platform chooses; today always `linear_regression`.
-    Auto,
-    LinearRegression,
-}
-
-impl Algorithm {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::LinearRegression => "linear_regression",
-        }
-    }
-}
+pub use algorithm::{Algorithm, BUDGET, L1_RATIO, PENALTY, Parameter, Params, SEED};
 
 /// What to train, as asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +23,9 @@ pub struct TrainingSpec {
     /// The model that gets the new version; made when there is none of that name.
     pub model: Name,
     pub algorithm: Algorithm,
-    /// `linear_regression` takes none.
+    /// What the algorithm is run with, the defaults for what is left out. `linear_regression` takes none; `ridge` and
+    /// `lasso` take `penalty` (0 to 1,000,000; 0.01), `elastic_net` also `l1_ratio` (0 to 1, 0.5); `gradient_boosting` takes `budget`
+    /// (0.1 to 2, 1) and `seed` (42).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub params: Option<serde_json::Map<String, serde_json::Value>>,
@@ -135,14 +122,8 @@ impl TrainingSpec {
                 .got(self.budget.memory_mb.to_string()),
             );
         }
-        if let Some(params) = &self.params {
-            errors.extend(params.keys().map(|key| {
-                FieldError::new(
-                    format!("/params/{key}"),
-                    "unknown_field",
-                    "no such parameter: linear_regression takes none",
-                )
-            }));
+        if let Err(wrong) = self.algorithm.checked(self.params.as_ref()) {
+            errors.extend(wrong);
         }
         if self.target.is_empty() {
             errors.push(FieldError::new(

@@ -1,10 +1,14 @@
+mod trees;
+
 use std::collections::HashSet;
 
 use domain::datasets::ColumnType;
 use domain::models::{InputField, OutputField, Signature, Task};
 use serde_json::{Map, Value as Json};
 
-/// A trained model, whole: what it takes, how it prepares that, and what it makes of it.
+pub use trees::{Node, Split, Test, Tree, Trees};
+
+/// A trained model, whole: what it takes, and what it makes of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Artifact {
     /// Such as `linear_regression`.
@@ -12,10 +16,23 @@ pub struct Artifact {
     /// What the algorithm was run with.
     pub params: Map<String, Json>,
     pub signature: Signature,
-    /// One for each input, in the signature's order.
-    pub transforms: Vec<Transform>,
+    pub body: Body,
+}
+
+/// How a prediction is made of the inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    Linear(Linear),
+    Trees(Trees),
+}
+
+/// A sum with one term for each input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
     /// What the prediction starts from, in the target's unit.
     pub intercept: f64,
+    /// One for each input, in the signature's order.
+    pub transforms: Vec<Transform>,
 }
 
 /// How one input becomes its share of the prediction.
@@ -73,8 +90,27 @@ impl Artifact {
         inputs: Vec<(InputField, Transform)>,
     ) -> Self {
         let (inputs, transforms) = inputs.into_iter().unzip();
+        let body = Body::Linear(Linear {
+            intercept,
+            transforms,
+        });
+        Self::regression("linear_regression", output, inputs, body)
+    }
+
+    /// A model of trees that predicts `output`.
+    #[must_use]
+    pub fn trees(output: impl Into<String>, inputs: Vec<InputField>, trees: Trees) -> Self {
+        Self::regression("gradient_boosting", output, inputs, Body::Trees(trees))
+    }
+
+    fn regression(
+        algorithm: &str,
+        output: impl Into<String>,
+        inputs: Vec<InputField>,
+        body: Body,
+    ) -> Self {
         Self {
-            algorithm: "linear_regression".to_owned(),
+            algorithm: algorithm.to_owned(),
             params: Map::new(),
             signature: Signature {
                 inputs,
@@ -83,8 +119,7 @@ impl Artifact {
                     task: Task::Regression,
                 },
             },
-            transforms,
-            intercept,
+            body,
         }
     }
 
@@ -94,6 +129,49 @@ impl Artifact {
     /// [`ArtifactError::Inconsistent`] names the first thing that does not fit.
     pub fn check(&self) -> Result<(), ArtifactError> {
         let inputs = &self.signature.inputs;
+        let mut names = HashSet::new();
+        for input in inputs {
+            if input.name.is_empty() || !names.insert(input.name.as_str()) {
+                return inconsistent(format!("input {:?} is empty or stands twice", input.name));
+            }
+            check_input(input)?;
+        }
+        match &self.body {
+            Body::Linear(linear) => linear.check(inputs),
+            Body::Trees(trees) => trees.check(inputs),
+        }
+    }
+}
+
+fn check_input(input: &InputField) -> Result<(), ArtifactError> {
+    let name = &input.name;
+    if [input.min, input.max]
+        .iter()
+        .flatten()
+        .any(|bound| !bound.is_finite())
+    {
+        return inconsistent(format!("input {name:?} has a range that is not finite"));
+    }
+    if input.kind.is_numeric() {
+        return Ok(());
+    }
+    let categories = input.categories.as_deref().unwrap_or_default();
+    if categories.is_empty() {
+        return inconsistent(format!("input {name:?} has no categories"));
+    }
+    if categories.iter().collect::<HashSet<_>>().len() != categories.len() {
+        return inconsistent(format!("input {name:?} has a category twice"));
+    }
+    if input.kind == ColumnType::Boolean && categories != ["false", "true"] {
+        return inconsistent(format!(
+            "input {name:?} is boolean: its categories must be false and true"
+        ));
+    }
+    Ok(())
+}
+
+impl Linear {
+    fn check(&self, inputs: &[InputField]) -> Result<(), ArtifactError> {
         if inputs.len() != self.transforms.len() {
             return inconsistent(format!(
                 "{} inputs, but {} transforms",
@@ -104,24 +182,10 @@ impl Artifact {
         if !self.intercept.is_finite() {
             return inconsistent("the intercept is not finite".to_owned());
         }
-        let mut names = HashSet::new();
-        for (input, transform) in inputs.iter().zip(&self.transforms) {
-            if input.name.is_empty() || !names.insert(input.name.as_str()) {
-                return inconsistent(format!("input {:?} is empty or stands twice", input.name));
-            }
-            if [input.min, input.max]
-                .iter()
-                .flatten()
-                .any(|bound| !bound.is_finite())
-            {
-                return inconsistent(format!(
-                    "input {:?} has a range that is not finite",
-                    input.name
-                ));
-            }
-            check_transform(input, transform)?;
-        }
-        Ok(())
+        inputs
+            .iter()
+            .zip(&self.transforms)
+            .try_for_each(|(input, transform)| check_transform(input, transform))
     }
 }
 
@@ -160,19 +224,11 @@ fn check_transform(input: &InputField, transform: &Transform) -> Result<(), Arti
                 ));
             }
             let categories = input.categories.as_deref().unwrap_or_default();
-            if categories.is_empty() || categories.len() != effects.len() {
+            if categories.len() != effects.len() {
                 return inconsistent(format!(
                     "input {name:?} has {} categories, but {} effects",
                     categories.len(),
                     effects.len()
-                ));
-            }
-            if categories.iter().collect::<HashSet<_>>().len() != categories.len() {
-                return inconsistent(format!("input {name:?} has a category twice"));
-            }
-            if input.kind == ColumnType::Boolean && categories != ["false", "true"] {
-                return inconsistent(format!(
-                    "input {name:?} is boolean: its categories must be false and true"
                 ));
             }
             if *impute as usize >= categories.len() {

@@ -3,34 +3,42 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | the mark `VOLARYM\0` |
-//! | 2 | format version |
+//! | 2 | format version: 1 for a linear model, 2 for one of trees |
 //! | 4 | length of the header |
-//! | n | header: JSON with the algorithm, its parameters, the signature and the kind of each transform |
-//! | 4 | count of the numbers |
-//! | 8 each | the numbers, as 64-bit floats: the intercept, then each transform's |
+//! | n | header: JSON with the algorithm, its parameters, the signature and, of a linear model, the kind of each transform |
+//! | n | the body |
 //! | 32 | SHA-256 of everything before |
 //!
+//! The body of a linear model is the count of its numbers (4 bytes) and the numbers as 64-bit floats: the intercept, then
+//! each transform's. That of trees is in [`trees`].
+//!
 //! The same artifact always gives the same bytes, so the hash of the file names the model.
+
+mod trees;
 
 use domain::models::Signature;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{Artifact, ArtifactError, Transform};
+use crate::artifact::{Artifact, ArtifactError, Body, Linear, Transform};
 
 const MAGIC: &[u8; 8] = b"VOLARYM\0";
 const CHECKSUM_BYTES: usize = 32;
 
-/// The version that [`encode`] writes, and the newest that [`decode`] reads.
-pub const FORMAT_VERSION: u16 = 1;
+/// The version of linear models: a release that knows no trees reads them still.
+const LINEAR_VERSION: u16 = 1;
+const TREES_VERSION: u16 = 2;
+
+/// The newest version that [`encode`] writes and [`decode`] reads.
+pub const FORMAT_VERSION: u16 = TREES_VERSION;
 
 /// The largest artifact that is written or read: 64 MiB.
 pub const MAX_BYTES: usize = 64 << 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
+struct LinearHeader {
     algorithm: String,
     params: Map<String, Json>,
     signature: Signature,
@@ -45,14 +53,72 @@ enum TransformKind {
     Categorical { impute: u32, effects: usize },
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TreesHeader {
+    algorithm: String,
+    params: Map<String, Json>,
+    signature: Signature,
+}
+
 /// # Errors
 /// An artifact that contradicts itself, or is larger than [`MAX_BYTES`], is not written.
 pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
     artifact.check()?;
-    let mut numbers = vec![artifact.intercept];
-    let mut transforms = Vec::with_capacity(artifact.transforms.len());
-    for transform in &artifact.transforms {
-        transforms.push(match transform {
+    let (algorithm, params, signature) = (
+        artifact.algorithm.clone(),
+        artifact.params.clone(),
+        artifact.signature.clone(),
+    );
+    let mut content = Vec::new();
+    let (version, header) = match &artifact.body {
+        Body::Linear(linear) => {
+            let (numbers, transforms) = disassemble(linear);
+            content.extend_from_slice(&(numbers.len() as u32).to_le_bytes());
+            content.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            let header = LinearHeader {
+                algorithm,
+                params,
+                signature,
+                transforms,
+            };
+            (LINEAR_VERSION, serde_json::to_vec(&header))
+        }
+        Body::Trees(trees) => {
+            trees::write(trees, &mut content);
+            let header = TreesHeader {
+                algorithm,
+                params,
+                signature,
+            };
+            (TREES_VERSION, serde_json::to_vec(&header))
+        }
+    };
+    let header = header.map_err(|error| ArtifactError::Header(error.to_string()))?;
+
+    let size = MAGIC.len() + 2 + 4 + header.len() + content.len() + CHECKSUM_BYTES;
+    if size > MAX_BYTES {
+        return Err(ArtifactError::TooLarge {
+            bytes: size,
+            limit: MAX_BYTES,
+        });
+    }
+    let mut bytes = Vec::with_capacity(size);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&header);
+    bytes.extend_from_slice(&content);
+    bytes.extend_from_slice(&Sha256::digest(&bytes));
+    Ok(bytes)
+}
+
+/// A linear model as its numbers, and what they are.
+fn disassemble(linear: &Linear) -> (Vec<f64>, Vec<TransformKind>) {
+    let mut numbers = vec![linear.intercept];
+    let mut kinds = Vec::with_capacity(linear.transforms.len());
+    for transform in &linear.transforms {
+        kinds.push(match transform {
             Transform::Numeric {
                 impute,
                 mean,
@@ -76,31 +142,7 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
             }
         });
     }
-    let header = Header {
-        algorithm: artifact.algorithm.clone(),
-        params: artifact.params.clone(),
-        signature: artifact.signature.clone(),
-        transforms,
-    };
-    let header =
-        serde_json::to_vec(&header).map_err(|error| ArtifactError::Header(error.to_string()))?;
-
-    let size = MAGIC.len() + 2 + 4 + header.len() + 4 + numbers.len() * 8 + CHECKSUM_BYTES;
-    if size > MAX_BYTES {
-        return Err(ArtifactError::TooLarge {
-            bytes: size,
-            limit: MAX_BYTES,
-        });
-    }
-    let mut bytes = Vec::with_capacity(size);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&header);
-    bytes.extend_from_slice(&(numbers.len() as u32).to_le_bytes());
-    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-    bytes.extend_from_slice(&Sha256::digest(&bytes));
-    Ok(bytes)
+    (numbers, kinds)
 }
 
 /// # Errors
@@ -133,21 +175,38 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     }
 
     let header_length = reader.length("in its header's length")?;
-    let header: Header = serde_json::from_slice(reader.take(header_length, "in its header")?)
-        .map_err(|error| ArtifactError::Header(error.to_string()))?;
-    let count = reader.length("in its numbers")?;
-    let numbers = reader.take(count.saturating_mul(8), "in its numbers")?;
+    let header = reader.take(header_length, "in its header")?;
+    let artifact = if version == LINEAR_VERSION {
+        let count = reader.length("in its numbers")?;
+        let numbers = reader.take(count.saturating_mul(8), "in its numbers")?;
+        assemble(parse(header)?, numbers)?
+    } else {
+        let TreesHeader {
+            algorithm,
+            params,
+            signature,
+        } = parse(header)?;
+        Artifact {
+            algorithm,
+            params,
+            signature,
+            body: Body::Trees(trees::read(&mut reader)?),
+        }
+    };
     if reader.rest.len() != CHECKSUM_BYTES {
         return Err(ArtifactError::Inconsistent(
-            "bytes stand between the numbers and the checksum".to_owned(),
+            "bytes stand between the body and the checksum".to_owned(),
         ));
     }
-    let artifact = assemble(header, numbers)?;
     artifact.check()?;
     Ok(artifact)
 }
 
-fn assemble(header: Header, numbers: &[u8]) -> Result<Artifact, ArtifactError> {
+fn parse<'a, T: Deserialize<'a>>(header: &'a [u8]) -> Result<T, ArtifactError> {
+    serde_json::from_slice(header).map_err(|error| ArtifactError::Header(error.to_string()))
+}
+
+fn assemble(header: LinearHeader, numbers: &[u8]) -> Result<Artifact, ArtifactError> {
     let mut numbers = numbers
         .as_chunks::<8>()
         .0
@@ -191,8 +250,10 @@ fn assemble(header: Header, numbers: &[u8]) -> Result<Artifact, ArtifactError> {
         algorithm: header.algorithm,
         params: header.params,
         signature: header.signature,
-        transforms,
-        intercept,
+        body: Body::Linear(Linear {
+            intercept,
+            transforms,
+        }),
     })
 }
 

@@ -9,7 +9,9 @@ mod codec;
 mod predictor;
 mod row;
 
-pub use artifact::{Artifact, ArtifactError, Transform};
+pub use artifact::{
+    Artifact, ArtifactError, Body, Linear, Node, Split, Test, Transform, Tree, Trees,
+};
 pub use codec::{FORMAT_VERSION, MAX_BYTES, decode, encode};
 pub use predictor::{OTHER, PredictError, Predictor, Value};
 pub use row::{check_row, check_value, input_names};

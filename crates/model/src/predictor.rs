@@ -1,9 +1,14 @@
+mod forest;
+mod linear;
+
 use std::collections::HashMap;
 
 use domain::datasets::ColumnType;
 use domain::models::Signature;
 
-use crate::artifact::{Artifact, Transform};
+use crate::artifact::{Artifact, Body};
+use forest::Forest;
+use linear::Terms;
 
 /// The index of a category that the signature does not name.
 pub const OTHER: u32 = u32::MAX;
@@ -30,27 +35,19 @@ pub enum PredictError {
     WrongKind { slot: usize },
 }
 
-/// A model prepared for speed: one row is a multiplication and an addition per number, and a look-up per category.
+/// A model prepared for speed: a row takes no allocation and no recursion.
 #[derive(Clone, Debug)]
 pub struct Predictor {
     signature: Signature,
-    intercept: f64,
-    effects: Vec<Effect>,
+    kernel: Kernel,
     slots: HashMap<String, usize>,
     categories: Vec<Categories>,
 }
 
 #[derive(Clone, Debug)]
-enum Effect {
-    Numeric {
-        scale: f64,
-        missing: f64,
-    },
-    Categorical {
-        known: Box<[f64]>,
-        other: f64,
-        missing: f64,
-    },
+enum Kernel {
+    Linear(Terms),
+    Forest(Forest),
 }
 
 /// Few categories are found faster by comparing than by hashing.
@@ -67,39 +64,13 @@ impl Predictor {
     /// The artifact must have passed [`Artifact::check`], as every decoded one has.
     #[must_use]
     pub fn new(artifact: &Artifact) -> Self {
-        let mut intercept = artifact.intercept;
-        let mut effects = Vec::with_capacity(artifact.transforms.len());
-        for transform in &artifact.transforms {
-            effects.push(match transform {
-                Transform::Numeric {
-                    impute,
-                    mean,
-                    std,
-                    coefficient,
-                } => {
-                    // (x - mean) / std * coefficient, with all that does not depend on x moved to the intercept.
-                    let scale = coefficient / std;
-                    intercept -= mean * scale;
-                    Effect::Numeric {
-                        scale,
-                        missing: impute * scale,
-                    }
-                }
-                Transform::Categorical {
-                    impute,
-                    effects,
-                    other,
-                } => Effect::Categorical {
-                    known: effects.clone().into_boxed_slice(),
-                    other: *other,
-                    missing: effects.get(*impute as usize).copied().unwrap_or(*other),
-                },
-            });
-        }
+        let kernel = match &artifact.body {
+            Body::Linear(linear) => Kernel::Linear(Terms::new(linear)),
+            Body::Trees(trees) => Kernel::Forest(Forest::new(trees, &artifact.signature.inputs)),
+        };
         let inputs = &artifact.signature.inputs;
         Self {
-            intercept,
-            effects,
+            kernel,
             slots: inputs
                 .iter()
                 .enumerate()
@@ -128,11 +99,11 @@ impl Predictor {
 
     /// How many inputs the model takes.
     pub fn len(&self) -> usize {
-        self.effects.len()
+        self.signature.inputs.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.effects.is_empty()
+        self.signature.inputs.is_empty()
     }
 
     /// Where in a row the input of this name stands.
@@ -187,31 +158,41 @@ impl Predictor {
     /// A result that is not finite, and a row that does not fit the model (which [`crate::check_row`] never makes).
     #[inline]
     pub fn predict(&self, row: &[Value]) -> Result<f64, PredictError> {
-        if row.len() != self.effects.len() {
-            return Err(PredictError::WrongLength {
-                expected: self.effects.len(),
-                got: row.len(),
-            });
+        let sum = match &self.kernel {
+            Kernel::Linear(terms) => terms.predict(row)?,
+            Kernel::Forest(forest) => forest.predict(row)?,
+        };
+        finite(sum)
+    }
+
+    /// Whether many rows at once cost clearly less than the same rows one by one: what is handed to another thread takes
+    /// some 10 µs for that alone.
+    pub fn gains_from_batches(&self) -> bool {
+        match &self.kernel {
+            // Less than a microsecond for a row, and no less for the next one.
+            Kernel::Linear(_) => false,
+            Kernel::Forest(_) => true,
         }
-        let mut sum = self.intercept;
-        for (slot, (effect, value)) in self.effects.iter().zip(row).enumerate() {
-            sum += match (effect, value) {
-                (Effect::Numeric { scale, .. }, Value::Number(number)) => scale * number,
-                (Effect::Categorical { other, .. }, Value::Category(OTHER)) => *other,
-                (Effect::Categorical { known, .. }, Value::Category(index)) => *known
-                    .get(*index as usize)
-                    .ok_or(PredictError::WrongKind { slot })?,
-                (
-                    Effect::Numeric { missing, .. } | Effect::Categorical { missing, .. },
-                    Value::Missing,
-                ) => *missing,
-                _ => return Err(PredictError::WrongKind { slot }),
-            };
+    }
+
+    /// What [`Self::predict`] gives for each of many rows, bit for bit. Trees take them together, which is faster.
+    pub fn predict_batch<R: AsRef<[Value]>>(&self, rows: &[R]) -> Vec<Result<f64, PredictError>> {
+        match &self.kernel {
+            Kernel::Linear(_) => rows.iter().map(|row| self.predict(row.as_ref())).collect(),
+            Kernel::Forest(forest) => {
+                let mut sums = Vec::with_capacity(rows.len());
+                forest.predict_batch(rows, &mut sums);
+                sums.into_iter().map(|sum| sum.and_then(finite)).collect()
+            }
         }
-        if sum.is_finite() {
-            Ok(sum)
-        } else {
-            Err(PredictError::NotFinite)
-        }
+    }
+}
+
+#[inline]
+fn finite(sum: f64) -> Result<f64, PredictError> {
+    if sum.is_finite() {
+        Ok(sum)
+    } else {
+        Err(PredictError::NotFinite)
     }
 }

@@ -4,9 +4,7 @@ mod columns;
 use domain::events::Topic;
 use domain::ids::{JobId, ProjectId, TrainingRunId};
 use domain::page::PageRequest;
-use domain::training_runs::{
-    Algorithm, LogLine, RunStatus, TrainingBudget, TrainingRun, TrainingSpec,
-};
+use domain::training_runs::{LogLine, RunStatus, TrainingBudget, TrainingRun, TrainingSpec};
 use domain::{Actor, Error, FieldError, Name, Page, Permission, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -34,7 +32,7 @@ pub struct TrainJob {
 }
 
 /// Checks what is asked against the dataset's columns, and queues it. The run's spec has the dataset's version, the
-/// algorithm and the budget filled in.
+/// algorithm, its parameters and the budget filled in.
 ///
 /// # Errors
 /// `Invalid` naming every field that does not fit; `NotFound` for the dataset; `Conflict` with the code `dataset_not_ready`
@@ -54,8 +52,9 @@ pub async fn create(
         datasets::ready_version(&mut tx, project, &spec.dataset, spec.dataset_version).await?;
     columns::check(&spec, &dataset.columns)?;
     spec.dataset_version = Some(dataset.version);
-    if spec.algorithm == Algorithm::Auto {
-        spec.algorithm = Algorithm::LinearRegression;
+    if !spec.algorithm.parameters().is_empty() {
+        let params = spec.algorithm.checked(spec.params.as_ref());
+        spec.params = Some(params.map_err(Error::Invalid)?.to_map());
     }
 
     let (id, job) = (TrainingRunId::at(now), JobId::at(now));

@@ -1,12 +1,13 @@
-//! From a table's columns to the numbers that a linear model takes: fitted on the training rows alone.
+//! From a table's columns to the numbers that a model takes: fitted on the training rows alone.
 
 mod categorical;
 mod numeric;
 
 use domain::datasets::ColumnType;
 use domain::models::DroppedColumn;
+use model::OTHER;
 
-use crate::table::{Column, Table, Values};
+use crate::table::{Column, MISSING, Table, Values};
 
 pub(crate) use categorical::Categorical;
 pub(crate) use numeric::Numeric;
@@ -88,6 +89,25 @@ impl Features<'_> {
 }
 
 impl Feature<'_> {
+    /// The row's value as trees take it: a number as it is, a category as its place, any category that is not kept as the
+    /// place behind the last, and NaN for a missing value.
+    pub(crate) fn code(&self, row: u32) -> f64 {
+        match (&self.encoding, &self.column.values) {
+            (Encoding::Categorical(categorical), Values::Categories { codes, .. }) => {
+                match codes[row as usize] {
+                    MISSING => f64::NAN,
+                    code => match categorical.place(code) {
+                        OTHER => categorical.categories.len() as f64,
+                        place => f64::from(place),
+                    },
+                }
+            }
+            (_, Values::Numbers(numbers)) => numbers[row as usize],
+            // A feature is made from its column's values, so the two agree.
+            _ => f64::NAN,
+        }
+    }
+
     fn width(&self) -> usize {
         match &self.encoding {
             Encoding::Numeric(_) => 1,

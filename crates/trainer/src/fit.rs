@@ -1,6 +1,93 @@
-//! Fitting models to encoded rows.
+//! Fitting models to rows. An algorithm is a file here and an arm in [`algorithm`].
 
-pub(crate) mod linear_regression;
+mod gradient_boosting;
+mod least_squares;
+mod linear_regression;
+mod penalised;
 mod reduction;
 
-pub(crate) use reduction::Reduction;
+use std::time::Instant;
+
+use domain::training_runs::{Algorithm, BUDGET, L1_RATIO, PENALTY, Params, RunError, SEED};
+
+use crate::features::Features;
+use gradient_boosting::GradientBoosting;
+use linear_regression::LinearRegression;
+use penalised::Penalised;
+use reduction::Reduction;
+
+/// What there is to learn from.
+pub(crate) struct Rows<'a> {
+    pub(crate) features: &'a Features<'a>,
+    /// Of every row of the table.
+    pub(crate) target: &'a [f64],
+    /// Mean and standard deviation of the target over the rows `train`.
+    pub(crate) scale: (f64, f64),
+    /// Places of the rows to learn from.
+    pub(crate) train: &'a [u32],
+    /// What the process may use.
+    pub(crate) memory_mb: u32,
+    /// When a model that grows step by step is to be as good as it is.
+    pub(crate) until: Option<Instant>,
+}
+
+/// What an algorithm tells while it goes.
+pub(crate) enum Told {
+    /// Of the fit, 0 to 1.
+    Progress(f64),
+    Info(String),
+    Warn(String),
+}
+
+/// A way to learn from rows.
+pub(crate) trait Fit {
+    /// # Errors
+    /// Why there is no model, and what to do about it.
+    fn fit(&self, rows: &Rows<'_>, tell: &mut dyn FnMut(Told)) -> Result<Fitted, RunError>;
+}
+
+pub(crate) enum Fitted {
+    Linear(LinearFit),
+    Trees(TreesFit),
+}
+
+/// A weighted sum of the encoded columns.
+pub(crate) struct LinearFit {
+    /// Of each encoded column, in the target's unit; None where the column was dropped.
+    pub(crate) coefficients: Vec<Option<f64>>,
+    pub(crate) intercept: f64,
+    /// Encoded columns that are sums of others: their place, and the names of those.
+    pub(crate) collinear: Vec<(usize, Vec<String>)>,
+}
+
+/// A sum of trees.
+pub(crate) struct TreesFit {
+    /// Their inputs are the places of the features.
+    pub(crate) trees: model::Trees,
+    /// Of each feature, what its splits gained in training together, and how many there are.
+    pub(crate) gains: Vec<(f64, u64)>,
+}
+
+/// The algorithm, ready to fit.
+pub(crate) fn algorithm(algorithm: Algorithm, params: &Params) -> Box<dyn Fit> {
+    match algorithm {
+        // It is one of the others by now.
+        Algorithm::Auto | Algorithm::LinearRegression => Box::new(LinearRegression),
+        Algorithm::Ridge => Box::new(Penalised {
+            penalty: params.of(&PENALTY),
+            l1_ratio: 0.0,
+        }),
+        Algorithm::Lasso => Box::new(Penalised {
+            penalty: params.of(&PENALTY),
+            l1_ratio: 1.0,
+        }),
+        Algorithm::ElasticNet => Box::new(Penalised {
+            penalty: params.of(&PENALTY),
+            l1_ratio: params.of(&L1_RATIO),
+        }),
+        Algorithm::GradientBoosting => Box::new(GradientBoosting {
+            budget: params.of(&BUDGET),
+            seed: params.of(&SEED) as u64,
+        }),
+    }
+}

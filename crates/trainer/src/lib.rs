@@ -2,12 +2,14 @@
 //! memory, time and files: here are pure functions of a file and a request, which report through callbacks, and the
 //! child's side of its conversation with the server ([`child`]).
 
+mod auto;
 pub mod child;
 mod error;
 mod evaluate;
 mod failure;
 mod features;
 mod fit;
+mod learn;
 mod package;
 mod profile;
 pub mod read;

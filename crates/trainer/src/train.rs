@@ -1,18 +1,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use domain::FieldError;
 use domain::datasets::DataFormat;
 use domain::models::{Evaluation, Signature};
 use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, Stage, TrainingSpec};
 use model::Predictor;
 use serde_json::{Map, Value as Json};
 
+use crate::auto;
 use crate::evaluate::evaluate;
 use crate::failure::{failure, reserve};
-use crate::features::Features;
-use crate::fit::linear_regression;
-use crate::package::package;
-use crate::profile::Moments;
+use crate::fit::Told;
+use crate::learn::{Choice, Learned, Lesson};
 use crate::split::split;
 use crate::table::{self, Values};
 
@@ -31,7 +32,8 @@ pub struct Trained {
     pub algorithm: Algorithm,
     pub params: Map<String, Json>,
     /// On the held-out rows: `mae`, `rmse`, `r2`, the same of always saying the training rows' mean as `baseline_mae`,
-    /// `baseline_rmse`, `baseline_r2`, and the counts `train_rows`, `test_rows`, `features` (encoded columns).
+    /// `baseline_rmse`, `baseline_r2`, and the counts `train_rows`, `test_rows`, `features` (encoded columns of a linear model,
+    /// inputs of trees).
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
     pub evaluation: Evaluation,
@@ -41,6 +43,8 @@ pub struct Trained {
 
 /// With fewer rows that have a target there is nothing to judge a model by.
 const MIN_ROWS: usize = 10;
+/// Of the progress of training, what is done once `auto` has chosen.
+const SEARCH: f64 = 0.8;
 
 /// Trains a model as `spec` says on the table at `path`, and judges it on held-out rows.
 ///
@@ -52,7 +56,12 @@ pub fn train(
     spec: &TrainingSpec,
     on_event: &mut dyn FnMut(TrainEvent),
 ) -> Result<Trained, RunError> {
+    let begun = Instant::now();
     let mut run = Run { on_event };
+    let params = spec
+        .algorithm
+        .checked(spec.params.as_ref())
+        .map_err(|errors| unusable(&errors))?;
     run.info("reading the table");
     let table = table::load(path, format, spec, &mut |fraction| {
         run.progress(Stage::Prepare, fraction);
@@ -104,52 +113,41 @@ pub fn train(
         rows.train.len(),
         rows.test.len()
     ));
-    let scale = target_scale(target, &rows.train, &spec.target)?;
-
-    let features = Features::fit(&table, &rows.train, &mut |fraction| {
-        run.progress(Stage::Encode, fraction);
-    });
-    for dropped in &features.dropped {
-        run.warn(format!(
-            "dropped column {:?}: {}",
-            dropped.column, dropped.reason
-        ));
-    }
-    if features.features.is_empty() {
-        return Err(failure(
-            "invalid_features",
-            "no feature is of use: each is constant, missing or an identifier",
-            "Choose features that differ from row to row and repeat among rows.",
-        ));
-    }
-    run.info(format!(
-        "encoded {} columns as {} numbers",
-        features.features.len(),
-        features.encoded.len()
-    ));
-
-    let fit = linear_regression::fit(&features, target, scale, &rows.train, &mut |fraction| {
-        run.progress(Stage::Train, fraction);
+    let lesson = Lesson {
+        table: &table,
+        target,
+        target_name: &spec.target,
+        usable: &usable,
+        memory_mb: spec.budget.memory_mb,
+    };
+    let (choice, candidates, until) = match spec.algorithm {
+        Algorithm::Auto => {
+            let half = begun + time(spec, 0.5);
+            let (best, candidates) =
+                auto::choose(&lesson, &rows.train, spec.split.seed, half, &mut |told| {
+                    run.told(Stage::Train, told, (0.0, SEARCH));
+                })?;
+            run.info(format!(
+                "the best is {best}: fitting it to all training rows"
+            ));
+            (best, candidates, Some(begun + time(spec, 0.9)))
+        }
+        algorithm => (Choice { algorithm, params }, Vec::new(), None),
+    };
+    let is_searched = !candidates.is_empty();
+    let learned = lesson.learn(&rows.train, &choice, until, &mut |stage, told| {
+        match (is_searched, stage, told) {
+            (false, stage, told) => run.told(stage, told, (0.0, 1.0)),
+            // The bar is past that.
+            (true, Stage::Encode, Told::Progress(_)) => {}
+            (true, _, told) => run.told(Stage::Train, told, (SEARCH, 1.0)),
+        }
     })?;
-    for (column, others) in &fit.collinear {
-        run.warn(format!(
-            "dropped {:?}: collinear with {}",
-            features.encoded[*column].name,
-            others.join(", ")
-        ));
-    }
-    let packaged = package(&features, &fit, &spec.target, &usable);
-    if packaged.used.is_empty() {
-        return Err(failure(
-            "invalid_features",
-            "no feature is of use",
-            "Choose other features.",
-        ));
-    }
-    run.info(format!(
-        "fitted {} coefficients by least squares",
-        packaged.coefficients.len()
-    ));
+    let Learned {
+        features,
+        packaged,
+        mean,
+    } = learned;
 
     // As it will be served: written, read back and prepared.
     let artifact = model::encode(&packaged.artifact).map_err(|error| broken(&error))?;
@@ -159,12 +157,13 @@ pub fn train(
         &rows.test,
         |row, values| packaged.values(&features, row, values),
         target,
-        scale.0,
+        mean,
         &mut |fraction| run.progress(Stage::Evaluate, fraction),
     )?;
     let mut metrics = held_out.metrics;
     metrics.insert("train_rows".to_owned(), rows.train.len() as f64);
-    metrics.insert("features".to_owned(), packaged.coefficients.len() as f64);
+    let taken = packaged.coefficients.len() + packaged.importances.len();
+    metrics.insert("features".to_owned(), taken as f64);
     let metric = |name: &str| metrics.get(name).copied().unwrap_or_default();
     run.info(format!(
         "held-out rows: R2 {:.4}, RMSE {:.6}, MAE {:.6}; predicting the mean: R2 {:.4}, RMSE {:.6}, MAE {:.6}",
@@ -184,7 +183,7 @@ pub fn train(
     run.progress(Stage::Package, 1.0);
     Ok(Trained {
         artifact,
-        algorithm: Algorithm::LinearRegression,
+        algorithm: choice.algorithm,
         params: packaged.artifact.params,
         metrics,
         signature: packaged.artifact.signature,
@@ -192,42 +191,38 @@ pub fn train(
             points: held_out.points,
             residuals: held_out.residuals,
             coefficients: packaged.coefficients,
-            intercept: packaged.artifact.intercept,
+            intercept: packaged.intercept,
+            importances: packaged.importances,
+            candidates,
             dropped: packaged.dropped,
         },
         test_rows: rows.test,
     })
 }
 
-/// Mean and standard deviation over the training rows.
-fn target_scale(target: &[f64], train: &[u32], name: &str) -> Result<(f64, f64), RunError> {
-    let moments: Moments = train.iter().map(|&row| target[row as usize]).collect();
-    let (mean, std) = (moments.mean(), moments.population_std());
-    if !mean.is_finite() || !std.is_finite() {
-        return Err(failure(
-            "invalid_target",
-            format!("the values of the target {name:?} are too large to compute with"),
-            "Give the target in a larger unit, and upload the table as a new version.",
-        ));
-    }
-    if std <= 1e-13 * mean.abs() {
-        return Err(failure(
-            "invalid_target",
-            format!(
-                "the target {name:?} is {} in every training row: there is nothing to learn",
-                moments.min()
-            ),
-            "Choose a column whose values differ.",
-        ));
-    }
-    Ok((mean, std))
+/// A share of the wall time that the run may take.
+fn time(spec: &TrainingSpec, share: f64) -> Duration {
+    Duration::from_secs(spec.budget.seconds.into()).mul_f64(share)
 }
 
 fn broken(error: &model::ArtifactError) -> RunError {
     failure(
         "internal",
         error.to_string(),
-        "Choose fewer features, or ones with fewer and shorter categories.",
+        "Choose fewer features, ones with fewer and shorter categories, or a lower budget of gradient_boosting.",
+    )
+}
+
+/// Whoever made the run checked its parameters; a newer release may have.
+fn unusable(errors: &[FieldError]) -> RunError {
+    let wrong: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: expected {}", error.pointer, error.expected))
+        .collect();
+    failure(
+        "internal",
+        format!("the run's parameters can not be used: {}", wrong.join("; ")),
+        "Start the run again with parameters in their ranges.",
     )
 }
 
@@ -247,6 +242,18 @@ impl Run<'_> {
         };
         let fraction = from + (to - from) * fraction.clamp(0.0, 1.0);
         (self.on_event)(TrainEvent::Progress(Progress { stage, fraction }));
+    }
+
+    /// `part` is where the work that tells this begins and ends within its stage.
+    fn told(&mut self, stage: Stage, told: Told, part: (f64, f64)) {
+        match told {
+            Told::Progress(fraction) => {
+                let (from, to) = part;
+                self.progress(stage, from + (to - from) * fraction.clamp(0.0, 1.0));
+            }
+            Told::Info(message) => self.info(message),
+            Told::Warn(message) => self.warn(message),
+        }
     }
 
     fn info(&mut self, message: impl Into<String>) {

@@ -128,6 +128,7 @@ impl TrainModel {
         }
         Ok(Outcome::Succeeded(Box::new(Trained {
             artifact,
+            algorithm: trained.algorithm,
             params: Value::Object(trained.params),
             metrics: trained.metrics,
             signature: trained.signature,

@@ -32,8 +32,9 @@ async fn create(
     Path(path): Path<InProject>,
     Json(spec): Json<ScoringSpec>,
 ) -> ApiResult<(StatusCode, [(HeaderName, String); 1], Json<ScoringRun>)> {
-    let run =
-        platform::scoring_runs::create(&state.platform, &caller.actor, &path.project, spec).await?;
+    let create =
+        platform::scoring_runs::create(&state.platform, &caller.actor, &path.project, spec);
+    let run = Box::pin(create).await?;
     let location = format!("/api/v1/projects/{}/scoring-runs/{}", path.project, run.id);
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(run)))
 }

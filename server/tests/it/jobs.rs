@@ -75,7 +75,7 @@ impl Ground {
 
     async fn train(&self) -> TrainingRunId {
         let spec: TrainingSpec = serde_json::from_value(
-            json!({ "dataset": "table", "target": "y", "model": "m", "algorithm": "auto" }),
+            json!({ "dataset": "table", "target": "y", "model": "m", "algorithm": "linear_regression" }),
         )
         .unwrap();
         let run = training_runs::create(&self.test, &self.admin, &self.project, spec).await;

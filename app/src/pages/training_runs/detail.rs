@@ -29,7 +29,7 @@ use crate::components::table::Facts;
 use crate::components::time::Time;
 use crate::context::{use_param, use_project};
 use crate::live::use_live;
-use crate::server_fns::training_runs::{CancelTrainingRun, GetTrainingRun};
+use crate::server_fns::training_runs::{CancelTrainingRun, GetTrainingRun, parameter_field};
 
 #[component]
 pub fn TrainingRunPage() -> impl IntoView {
@@ -251,7 +251,7 @@ fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyVi
         ("Target", view! { <span class="mono">{spec.target.clone()}</span> }.into_any()),
         ("Features", view! { <span class="mono wrap">{features}</span> }.into_any()),
         ("Model", view! { <a href=format!("/p/{project}/models/{}", spec.model)>{spec.model.to_string()}</a> }.into_any()),
-        ("Algorithm", spec.algorithm.as_str().replace('_', " ").into_any()),
+        ("Algorithm", spec.algorithm.described(spec.params.as_ref()).into_any()),
         ("Held out", format!("{} of the rows, seed {}", numbers::percent(spec.split.test_fraction), spec.split.seed).into_any()),
         ("Budget", format!("{} s, {} MB", spec.budget.seconds, spec.budget.memory_mb).into_any()),
         ("Created", view! { <Time at=created_at /> " by " {created_by} }.into_any()),
@@ -275,9 +275,26 @@ fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
         ("model", spec.model.to_string()),
         ("test_fraction", spec.split.test_fraction.to_string()),
         ("seed", spec.split.seed.to_string()),
+        ("algorithm", spec.algorithm.as_str().to_owned()),
         ("seconds", spec.budget.seconds.to_string()),
         ("memory_mb", spec.budget.memory_mb.to_string()),
     ]);
+    let params = spec.params.iter().flatten();
+    let params: Vec<(String, String)> = params
+        .filter_map(|(name, value)| {
+            let mut known = spec.algorithm.parameters().iter();
+            let parameter = known.find(|parameter| parameter.name == name)?;
+            Some((
+                parameter_field(spec.algorithm, parameter),
+                value.to_string(),
+            ))
+        })
+        .collect();
+    query.extend(
+        params
+            .iter()
+            .map(|(field, value)| (field.as_str(), value.clone())),
+    );
     query.extend(
         spec.features
             .iter()

@@ -1,8 +1,12 @@
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use domain::training_runs::{Algorithm, Split, SplitMethod, TrainingBudget, TrainingSpec};
+use domain::training_runs::{
+    Algorithm, Parameter, Split, SplitMethod, TrainingBudget, TrainingSpec,
+};
 use domain::{Error, FieldError, Name, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A run as its form sends it: text, so that every wrong field is named in one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +19,21 @@ pub struct TrainingForm {
     #[serde(default)]
     pub features: Vec<String>,
     pub model: String,
+    #[serde(default)]
+    pub algorithm: String,
+    /// By [`parameter_field`]: those of all algorithms, of which the chosen one's are taken.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
     pub test_fraction: String,
     pub seed: String,
     pub seconds: String,
     pub memory_mb: String,
+}
+
+/// The name of a parameter's field.
+#[must_use]
+pub fn parameter_field(algorithm: Algorithm, parameter: &Parameter) -> String {
+    format!("{}-{}", algorithm.as_str(), parameter.name)
 }
 
 impl TrainingForm {
@@ -37,6 +52,8 @@ impl TrainingForm {
                 text,
             ),
         };
+        let algorithm = algorithm(&mut errors, &self.algorithm);
+        let params = self.params(&mut errors, algorithm);
         let defaults = TrainingBudget::default();
         let split = Split {
             method: SplitMethod::Random,
@@ -83,8 +100,8 @@ impl TrainingForm {
                 dataset_version,
                 target: self.target.clone(),
                 model,
-                algorithm: Algorithm::Auto,
-                params: None,
+                algorithm,
+                params,
                 features: Some(features),
                 split,
                 budget,
@@ -92,6 +109,49 @@ impl TrainingForm {
             _ => Err(Error::Invalid(errors)),
         }
     }
+
+    /// Those of the algorithm that are filled in.
+    fn params(
+        &self,
+        errors: &mut Vec<FieldError>,
+        algorithm: Algorithm,
+    ) -> Option<Map<String, Value>> {
+        let mut params = Map::new();
+        for parameter in algorithm.parameters() {
+            let text = self
+                .params
+                .get(&parameter_field(algorithm, parameter))
+                .map_or("", |text| text.trim());
+            if text.is_empty() {
+                continue;
+            }
+            let whole = text.parse::<u64>().ok().filter(|_| parameter.is_whole);
+            let value = whole
+                .map(Value::from)
+                .or_else(|| text.parse::<f64>().ok().map(Value::from));
+            match value {
+                Some(value) => {
+                    params.insert(parameter.name.to_owned(), value);
+                }
+                None => errors.push(
+                    FieldError::new(parameter.pointer, "invalid", parameter.range()).got(text),
+                ),
+            }
+        }
+        (!params.is_empty()).then_some(params)
+    }
+}
+
+fn algorithm(errors: &mut Vec<FieldError>, text: &str) -> Algorithm {
+    if text.is_empty() {
+        return Algorithm::Auto;
+    }
+    Algorithm::named(text).unwrap_or_else(|| {
+        let expected = Algorithm::ALL.map(Algorithm::as_str).join(", ");
+        errors
+            .push(FieldError::new("/algorithm", "invalid", format!("one of {expected}")).got(text));
+        Algorithm::Auto
+    })
 }
 
 fn name(errors: &mut Vec<FieldError>, pointer: &str, text: &str) -> Option<Name> {
@@ -129,6 +189,12 @@ mod tests {
             target: text("price"),
             features: vec![text("rooms"), text("price")],
             model: text("price"),
+            algorithm: text("elastic_net"),
+            params: BTreeMap::from([
+                (text("elastic_net-penalty"), text(" 0.5 ")),
+                (text("elastic_net-l1_ratio"), text("")),
+                (text("gradient_boosting-budget"), text("none")),
+            ]),
             test_fraction: text("0.25"),
             seed: text("7"),
             seconds: text("60"),
@@ -141,6 +207,9 @@ mod tests {
         let spec = form().spec().unwrap();
         assert_eq!(spec.features, Some(vec!["rooms".to_owned()]));
         assert_eq!(spec.dataset_version, Some(2));
+        assert_eq!(spec.algorithm, Algorithm::ElasticNet);
+        let params = spec.params.clone().unwrap();
+        assert_eq!(Value::from(params), serde_json::json!({"penalty": 0.5}));
         assert!(spec.check().is_ok());
     }
 
@@ -150,12 +219,39 @@ mod tests {
             model: " ".to_owned(),
             seed: "-1".to_owned(),
             test_fraction: "half".to_owned(),
+            algorithm: "gradient_boosting".to_owned(),
             ..form()
         };
         let Err(Error::Invalid(errors)) = wrong.spec() else {
             panic!("the form was taken")
         };
         let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/model", "/split/test_fraction", "/split/seed"]);
+        let expected = [
+            "/model",
+            "/params/budget",
+            "/split/test_fraction",
+            "/split/seed",
+        ];
+        assert_eq!(pointers, expected);
+    }
+
+    #[test]
+    fn a_form_without_an_algorithm_leaves_the_choice_to_the_platform() {
+        let of = |algorithm: &str| {
+            let form = TrainingForm {
+                algorithm: algorithm.to_owned(),
+                ..form()
+            };
+            form.spec().map(|spec| (spec.algorithm, spec.params))
+        };
+        assert_eq!(of("").unwrap(), (Algorithm::Auto, None));
+        assert_eq!(
+            of("linear_regression").unwrap(),
+            (Algorithm::LinearRegression, None)
+        );
+        let Err(Error::Invalid(errors)) = of("magic") else {
+            panic!("the algorithm was taken")
+        };
+        assert!(errors[0].expected.contains("ridge, lasso, elastic_net"));
     }
 }

@@ -111,10 +111,11 @@ class TrainingRuns(Resource[PortT]):
             dataset: the table's name.
             target: the column to predict.
             model: the model that gets a further version; made when it is new.
-            algorithm: `auto` or one by name, such as `linear_regression`.
+            algorithm: `auto`, `linear_regression`, `ridge`, `lasso`, `elastic_net` or
+                `gradient_boosting`.
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
-            params: of the algorithm.
+            params: of the algorithm, such as `{"budget": 1.5}` for `gradient_boosting`.
             test_fraction: share of the rows that is held out, 0 to 1.
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.

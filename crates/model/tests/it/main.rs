@@ -7,10 +7,11 @@
 mod artifact;
 mod predictor;
 mod row;
+mod trees;
 
 use domain::datasets::ColumnType;
 use domain::models::InputField;
-use model::{Artifact, Transform};
+use model::{Artifact, Node, Split, Test, Transform, Tree, Trees};
 
 fn input(name: &str, kind: ColumnType, nullable: bool, categories: Option<&[&str]>) -> InputField {
     InputField {
@@ -77,4 +78,39 @@ fn houses() -> Artifact {
             ),
         ],
     )
+}
+
+/// A small model of two trees with the inputs of [`houses`].
+fn grove() -> Artifact {
+    let split = |input, test, missing_left, right| {
+        Node::Split(Split {
+            input,
+            test,
+            missing_left,
+            right,
+        })
+    };
+    let city = Test::Among {
+        categories: vec![0, 2],
+        other: true,
+    };
+    let garden = Test::Among {
+        categories: vec![0],
+        other: false,
+    };
+    let first = vec![
+        split(0, Test::Below(75.5), false, 4),
+        split(1, Test::Below(2.0), true, 3),
+        Node::Leaf(-30.0),
+        Node::Leaf(-10.0),
+        split(2, city, false, 6),
+        Node::Leaf(5.0),
+        Node::Leaf(8.0),
+    ];
+    let second = vec![split(3, garden, true, 2), Node::Leaf(0.25), Node::Leaf(0.5)];
+    let trees = Trees {
+        base: 100.0,
+        trees: vec![Tree { nodes: first }, Tree { nodes: second }],
+    };
+    Artifact::trees("price", houses().signature.inputs, trees)
 }

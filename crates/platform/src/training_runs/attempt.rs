@@ -7,7 +7,7 @@ use domain::datasets::DatasetVersion;
 use domain::events::Topic;
 use domain::ids::{ModelId, ModelVersionId, TrainingRunId};
 use domain::models::{Evaluation, Signature};
-use domain::training_runs::{LogLevel, Progress, RunError, RunStatus, TrainingRun};
+use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, RunStatus, TrainingRun};
 use domain::{Actor, Error, Name, Result, Timestamp};
 use serde_json::{Value, json};
 use store::Conn;
@@ -39,6 +39,8 @@ pub enum Outcome {
 pub struct Trained {
     /// The stored artifact.
     pub artifact: StoredBlob,
+    /// What made it: of `auto`, the best.
+    pub algorithm: Algorithm,
     pub params: Value,
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
@@ -235,7 +237,7 @@ async fn make_version(
         id: ModelVersionId::at(now),
         model,
         version,
-        algorithm: run.spec.algorithm.as_str(),
+        algorithm: trained.algorithm.as_str(),
         params: &trained.params,
         metrics: &trained.metrics,
         signature: &trained.signature,
@@ -249,7 +251,7 @@ async fn make_version(
     store::models::insert_version(conn, &new).await?;
     let after = json!({
         "version": version,
-        "algorithm": run.spec.algorithm,
+        "algorithm": trained.algorithm,
         "dataset": run.spec.dataset,
         "dataset_version": run.spec.dataset_version,
         "training_run": run.id,

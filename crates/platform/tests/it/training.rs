@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::datasets::{ColumnProfile, ColumnType, DataFormat, DatasetVersion, Profile};
 use domain::models::{Evaluation, OutputField, Signature, Task};
-use domain::training_runs::TrainingSpec;
+use domain::training_runs::{Algorithm, TrainingSpec};
 use domain::{Actor, Name};
 use futures::stream;
 use platform::training_runs::{Outcome, Trained};
@@ -90,6 +90,7 @@ pub(crate) fn spec() -> TrainingSpec {
 pub(crate) async fn trained(platform: &Platform, artifact: &'static str) -> Outcome {
     Outcome::Succeeded(Box::new(Trained {
         artifact: platform.blobs.put(artifact).await.unwrap(),
+        algorithm: Algorithm::LinearRegression,
         params: json!({}),
         metrics: BTreeMap::from([("r2".to_owned(), 0.6)]),
         signature: Signature {

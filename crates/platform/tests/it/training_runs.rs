@@ -44,7 +44,7 @@ async fn a_run_makes_the_next_version_once() {
             .unwrap();
         assert_eq!(
             (run.status, run.spec.dataset_version, run.spec.algorithm),
-            (RunStatus::Queued, Some(1), Algorithm::LinearRegression)
+            (RunStatus::Queued, Some(1), Algorithm::Auto)
         );
         let job = take(&test).await;
         let started = training_runs::started(&test, job.fence, run.id)

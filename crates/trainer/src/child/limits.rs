@@ -34,7 +34,8 @@ pub(super) fn apply(request: &ChildRequest) -> Result<(), Box<dyn Error>> {
             ..
         } => (
             limits,
-            vec![path.as_path()],
+            // The boosting library asks how much memory there is, and panics where it is not told.
+            vec![path.as_path(), Path::new("/proc/meminfo")],
             Some(output.as_path()),
             OUTPUT_BYTES,
         ),

@@ -2,49 +2,46 @@
 
 use domain::training_runs::RunError;
 use linfa::DatasetBase;
-use linfa::traits::Fit;
-use linfa_linear::LinearRegression;
+use linfa::traits::Fit as _;
 use ndarray::{Array1, Array2};
 
-use super::Reduction;
+use super::least_squares::{Triangle, overflowed, solver_failed};
+use super::{Fit, Fitted, LinearFit, Rows, Told};
 use crate::failure::failure;
-use crate::features::Features;
 
-pub(crate) struct LinearFit {
-    /// Of each encoded column, in the target's unit; None where the column was dropped.
-    pub(crate) coefficients: Vec<Option<f64>>,
-    pub(crate) intercept: f64,
-    /// Encoded columns that are sums of others: their place, and the names of those.
-    pub(crate) collinear: Vec<(usize, Vec<String>)>,
-}
+pub(super) struct LinearRegression;
 
 /// What of a column is left when the ones before it are taken out, as a share of its length: less than this is what
 /// rounding leaves of nothing.
 const TOLERANCE: f64 = 1e-8;
 
-/// Fits `target` on the encoded columns over the rows `train`. Both the columns and the target are to be in
-/// comparable units: the columns are standardised, and `scale` is the mean and the standard deviation of the target.
-pub(crate) fn fit(
-    features: &Features<'_>,
-    target: &[f64],
-    scale: (f64, f64),
-    train: &[u32],
-    progress: &mut dyn FnMut(f64),
-) -> Result<LinearFit, RunError> {
-    let columns = features.encoded.len();
-    if train.len() <= columns + 1 {
-        return Err(failure(
-            "too_few_rows",
-            format!(
-                "{} training rows are too few for {columns} encoded columns",
-                train.len()
-            ),
-            "Add rows, or choose fewer features or ones with fewer categories.",
-        ));
+impl Fit for LinearRegression {
+    fn fit(&self, rows: &Rows<'_>, tell: &mut dyn FnMut(Told)) -> Result<Fitted, RunError> {
+        let columns = rows.features.encoded.len();
+        if rows.train.len() <= columns + 1 {
+            return Err(failure(
+                "too_few_rows",
+                format!(
+                    "{} training rows are too few for {columns} encoded columns",
+                    rows.train.len()
+                ),
+                "Add rows, choose fewer features or ones with fewer categories, or choose ridge.",
+            ));
+        }
+        let triangle = Triangle::of(rows, tell)?;
+        let fit = solve(&triangle, rows)?;
+        tell(Told::Info(format!(
+            "fitted {} coefficients by least squares",
+            fit.coefficients.iter().flatten().count()
+        )));
+        Ok(Fitted::Linear(fit))
     }
-    let triangle = reduce(features, target, scale, train, progress);
-    let width = columns + 2;
-    let (kept, collinear) = independent(&triangle, width, columns);
+}
+
+fn solve(triangle: &Triangle, rows: &Rows<'_>) -> Result<LinearFit, RunError> {
+    let columns = triangle.columns;
+    let encoded = &rows.features.encoded;
+    let (kept, collinear) = independent(&triangle.values, triangle.width(), columns);
     let collinear = collinear
         .into_iter()
         .map(|(column, others)| {
@@ -52,7 +49,7 @@ pub(crate) fn fit(
                 column - 1,
                 others
                     .into_iter()
-                    .map(|other| features.encoded[other - 1].name.clone())
+                    .map(|other| encoded[other - 1].name.clone())
                     .collect(),
             )
         })
@@ -60,34 +57,28 @@ pub(crate) fn fit(
 
     // Least squares of the triangle are those of the rows. Its first column stands for the intercept.
     let records = Array2::from_shape_fn((columns + 1, kept.len()), |(row, place)| {
-        triangle[row * width + kept[place]]
+        triangle.at(row, kept[place])
     });
-    let targets = Array1::from_shape_fn(columns + 1, |row| triangle[row * width + columns + 1]);
+    let targets = Array1::from_shape_fn(columns + 1, |row| triangle.at(row, columns + 1));
     if records
         .iter()
         .chain(&targets)
         .any(|value| !value.is_finite())
     {
-        return Err(not_finite());
+        return Err(overflowed());
     }
-    let fitted = LinearRegression::new()
+    let fitted = linfa_linear::LinearRegression::new()
         .with_intercept(false)
         .fit(&DatasetBase::new(records, targets))
-        .map_err(|error| {
-            failure(
-                "internal",
-                format!("the solver failed: {error}"),
-                "Leave out features that say the same.",
-            )
-        })?;
+        .map_err(|error| solver_failed(&error))?;
 
-    let (mean, std) = scale;
+    let (mean, std) = rows.scale;
     let mut coefficients = vec![None; columns];
     let mut intercept = mean;
     for (&column, &value) in kept.iter().zip(fitted.params()) {
         let value = value * std;
         if !value.is_finite() {
-            return Err(not_finite());
+            return Err(overflowed());
         }
         match column {
             0 => intercept += value,
@@ -99,36 +90,6 @@ pub(crate) fn fit(
         intercept,
         collinear,
     })
-}
-
-fn not_finite() -> RunError {
-    failure(
-        "internal",
-        "the fit overflowed",
-        "Look for extreme values in the features and the target, and remove them.",
-    )
-}
-
-/// The triangle of the columns: 1, then the encoded ones, then the target.
-fn reduce(
-    features: &Features<'_>,
-    target: &[f64],
-    (mean, std): (f64, f64),
-    train: &[u32],
-    progress: &mut dyn FnMut(f64),
-) -> Vec<f64> {
-    let columns = features.encoded.len();
-    let mut reduction = Reduction::new(columns + 2);
-    let mut encoded = vec![1.0; columns + 2];
-    for (done, &row) in train.iter().enumerate() {
-        features.encode(row, &mut encoded[1..=columns]);
-        encoded[columns + 1] = (target[row as usize] - mean) / std;
-        reduction.add(&encoded);
-        if done % 16_384 == 0 {
-            progress(done as f64 / train.len() as f64);
-        }
-    }
-    reduction.finish()
 }
 
 type Collinear = Vec<(usize, Vec<usize>)>;
@@ -206,6 +167,7 @@ fn norm(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reduction;
     use super::*;
 
     fn reduced(rows: &[Vec<f64>]) -> Vec<f64> {

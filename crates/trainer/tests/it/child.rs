@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use domain::datasets::DataFormat;
+use domain::training_runs::Algorithm;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use trainer::ScoreSpec;
 use trainer::child::{self, ChildLimits, ChildMessage, ChildRequest};
 
-use crate::{TestFile, california_housing, csv, spec};
+use crate::{TestFile, california_housing, csv, spec, spec_of};
 
 const ROLE: &str = "TRAINER_TEST_CHILD";
 
@@ -134,6 +136,55 @@ fn a_model_lies_where_it_was_asked_for() {
             .iter()
             .any(|message| matches!(message, ChildMessage::Log { .. }))
     );
+}
+
+/// Also with little memory, on threads of its own, and confined.
+#[test]
+fn boosting_in_a_child_gives_the_same_bytes() {
+    let file = california_housing();
+    let spec = spec_of(
+        Algorithm::GradientBoosting,
+        "median_house_value",
+        json!({"budget": 0.3}),
+    );
+    let output = NamedTempFile::new().unwrap();
+    let (messages, status) = ask(&ChildRequest::Train {
+        path: file.path(),
+        format: file.format,
+        spec: Box::new(spec.clone()),
+        output: output.path().to_owned(),
+        limits: LIMITS,
+    });
+    let Some(ChildMessage::Trained(trained)) = messages.last() else {
+        panic!("{messages:?} {status:?}")
+    };
+    assert_eq!(trained.algorithm, Algorithm::GradientBoosting);
+    let here = file.train(&spec).unwrap();
+    assert_eq!(std::fs::read(output.path()).unwrap(), here.artifact);
+    assert_eq!(trained.evaluation, here.evaluation);
+}
+
+#[test]
+fn boosting_without_the_memory_for_it_is_a_failed_run_with_a_reason() {
+    let file = california_housing();
+    let spec = spec_of(Algorithm::GradientBoosting, "median_house_value", json!({}));
+    let output = NamedTempFile::new().unwrap();
+    let (messages, status) = ask(&ChildRequest::Train {
+        path: file.path(),
+        format: file.format,
+        spec: Box::new(spec),
+        output: output.path().to_owned(),
+        limits: ChildLimits {
+            memory_mb: 64,
+            ..LIMITS
+        },
+    });
+    let error = match messages.last() {
+        Some(ChildMessage::Failed(error)) => error.clone(),
+        _ => child::death(status),
+    };
+    assert_eq!(error.code, "out_of_memory", "{error:?} {status:?}");
+    assert!(error.fix.contains("memory_mb"));
 }
 
 #[test]

@@ -8,6 +8,8 @@
     reason = "expected values are exact where they are compared so"
 )]
 
+mod algorithms;
+mod auto;
 mod child;
 mod csv_corpus;
 mod inference;
@@ -99,7 +101,7 @@ fn spec(target: &str) -> TrainingSpec {
         dataset_version: None,
         target: target.to_owned(),
         model: name("model"),
-        algorithm: Algorithm::Auto,
+        algorithm: Algorithm::LinearRegression,
         params: None,
         features: None,
         split: Split {
@@ -108,6 +110,14 @@ fn spec(target: &str) -> TrainingSpec {
             seed: 42,
         },
         budget: TrainingBudget::default(),
+    }
+}
+
+fn spec_of(algorithm: Algorithm, target: &str, params: serde_json::Value) -> TrainingSpec {
+    TrainingSpec {
+        algorithm,
+        params: params.as_object().cloned(),
+        ..spec(target)
     }
 }
 

@@ -155,7 +155,10 @@ fn same_split_and_predictions(file: &TestFile, expected: &Expected, trained: &Tr
 fn coefficients(trained: &Trained) -> BTreeMap<String, f64> {
     let artifact = model::decode(&trained.artifact).unwrap();
     let mut coefficients = BTreeMap::new();
-    for (input, transform) in artifact.signature.inputs.iter().zip(&artifact.transforms) {
+    let model::Body::Linear(linear) = &artifact.body else {
+        panic!("the model is not linear");
+    };
+    for (input, transform) in artifact.signature.inputs.iter().zip(&linear.transforms) {
         match transform {
             model::Transform::Numeric { coefficient, .. } => {
                 coefficients.insert(input.name.clone(), *coefficient);

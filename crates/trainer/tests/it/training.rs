@@ -1,11 +1,11 @@
 use domain::datasets::ColumnType;
-use domain::training_runs::{LogLevel, Stage};
+use domain::training_runs::{Algorithm, LogLevel, Stage};
 use model::{Predictor, check_row};
 use proptest::prelude::*;
 use serde_json::json;
 use trainer::TrainEvent;
 
-use crate::{california_housing, csv, spec};
+use crate::{california_housing, csv, spec, spec_of};
 
 /// `y = 3 a - 2 b + 10 * (c is "x") + 5`, with a second category and noise-free.
 pub(crate) fn exact(rows: u32) -> impl Iterator<Item = String> {
@@ -252,9 +252,10 @@ proptest! {
             1..120,
         ),
         seed in any::<u64>(),
+        algorithm in proptest::sample::select(&Algorithm::NAMED[..]),
     ) {
         let file = csv("number,text,flag,y", rows.iter().map(|(number, text, flag, y)| format!("{number},{text},{flag},{y}")));
-        let mut spec = spec("y");
+        let mut spec = spec_of(algorithm, "y", json!({}));
         spec.split.seed = seed;
         match file.train(&spec) {
             Ok(trained) => {
@@ -269,7 +270,8 @@ proptest! {
                     let mut gap = sample.clone();
                     gap.insert(input.name.clone(), serde_json::Value::Null);
                     prop_assert_eq!(check_row(&predictor, None, &gap).is_ok(), input.nullable);
-                    prop_assert_eq!(input.impute.is_some(), input.nullable);
+                    let imputes = input.nullable && algorithm != Algorithm::GradientBoosting;
+                    prop_assert_eq!(input.impute.is_some(), imputes);
                 }
             }
             Err(error) => prop_assert!(!error.fix.is_empty() && error.code != "internal", "{:?}", error),

@@ -30,7 +30,7 @@ const MEMBERS: [(&str, &[&str]); 12] = [
 const FOR_TESTS: &str = "testkit";
 
 /// Packages, or families of them, that live in certain members alone.
-const CONFINED: [(&str, &[&str]); 12] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("arrow", &["trainer"]),
     ("axum", &["server", "testkit"]),
     ("hyper", &["server", "testkit"]),
@@ -40,6 +40,7 @@ const CONFINED: [(&str, &[&str]); 12] = [
     ("linfa", &["trainer"]),
     ("ndarray", &["trainer"]),
     ("parquet", &["trainer"]),
+    ("perpetual", &["trainer"]),
     ("polars", &["trainer"]),
     ("sqlx", &["store"]),
     ("tower-http", &["server"]),

@@ -1,6 +1,10 @@
+mod algorithm;
+
+use std::collections::BTreeMap;
+
 use domain::Name;
 use domain::datasets::{ColumnProfile, DatasetVersion};
-use domain::training_runs::{Split, TrainingBudget};
+use domain::training_runs::{Algorithm, Split, TrainingBudget};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
@@ -15,7 +19,9 @@ use crate::components::error_panel::FormError;
 use crate::components::field::{Field, TextField};
 use crate::components::numbers;
 use crate::components::submit::Submit;
-use crate::server_fns::training_runs::{CreateTrainingRun, TrainingChoices, TrainingForm};
+use crate::server_fns::training_runs::{
+    CreateTrainingRun, TrainingChoices, TrainingForm, parameter_field,
+};
 
 /// The run's form for the columns of `dataset`. The query may carry other first values: that is how a run is cloned.
 pub(super) fn run_form(
@@ -30,7 +36,7 @@ pub(super) fn run_form(
     {
         return view! {
             <Banner tone=Tone::Warn>
-                <p>"No column of this dataset holds numbers, so there is nothing a linear regression could predict. Choose another dataset."</p>
+                <p>"No column of this dataset holds numbers, so there is nothing to predict. Choose another dataset."</p>
             </Banner>
         }
         .into_any();
@@ -39,6 +45,9 @@ pub(super) fn run_form(
     let action = Change::<CreateTrainingRun>::new();
     let form = RwSignal::new(first.clone());
     let target = Memo::new(move |_| form.with(|form| form.target.clone()));
+    let chosen = Memo::new(move |_| {
+        form.with(|form| Algorithm::named(&form.algorithm).unwrap_or(Algorithm::Auto))
+    });
     let path = format!("/api/v1/projects/{project}/training-runs");
     let column_count = dataset.columns.len();
     let body = Signal::derive(move || form.with(|form| body(form, column_count)));
@@ -51,6 +60,7 @@ pub(super) fn run_form(
         target_field(dataset, &first.target, action.field_failure("/target")),
         features_field(dataset, &first, target, action.field_failure("/features")),
     );
+    let algorithm_fields = algorithm::algorithm_fields(&first, action);
     let model_fields = model_fields(choices, &first, action);
     let budget_fields = budget_fields(&first, action);
     let rows = dataset
@@ -71,15 +81,16 @@ pub(super) fn run_form(
                 <Card title="2. Target and features" hint="The target is the number to predict; the features are what it is predicted from.">
                     {data_fields}
                 </Card>
-                <Card title="3. Model and held-out rows">{model_fields}</Card>
-                <Card title="4. Budget" hint="The run is a process of its own. It is ended when it uses more than this, and the reason is said.">
+                <Card title="3. Algorithm">{algorithm_fields}</Card>
+                <Card title="4. Model and held-out rows">{model_fields}</Card>
+                <Card title="5. Budget" hint="The run is a process of its own. It is ended when it uses more than this, and the reason is said.">
                     {budget_fields}
                 </Card>
             </div>
             <FormError error=action.failure() />
             <div class="form-actions">
                 <Submit label="Start the run" pending=action.pending() />
-                <span class="hint">{format!("Linear regression{rows}.")}</span>
+                <span class="hint">{move || format!("{}{rows}.", chosen.get().label())}</span>
             </div>
         </ChangeForm>
         <ApiPanel method="POST" path body />
@@ -116,6 +127,15 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
         .filter(|name| chosen.is_empty() || chosen.contains(name))
         .collect();
     let (split, budget) = (Split::default(), TrainingBudget::default());
+    let algorithm = asked("algorithm")
+        .and_then(|name| Algorithm::named(&name))
+        .unwrap_or(Algorithm::LinearRegression);
+    let mut params = default_params();
+    for (field, value) in &mut params {
+        if let Some(asked) = asked(field) {
+            *value = asked;
+        }
+    }
     TrainingForm {
         dataset: dataset.name.to_string(),
         dataset_version: dataset.version.to_string(),
@@ -126,11 +146,27 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
         }),
         target,
         features,
+        algorithm: algorithm.as_str().to_owned(),
+        params,
         test_fraction: asked("test_fraction").unwrap_or_else(|| split.test_fraction.to_string()),
         seed: asked("seed").unwrap_or_else(|| split.seed.to_string()),
         seconds: asked("seconds").unwrap_or_else(|| budget.seconds.to_string()),
         memory_mb: asked("memory_mb").unwrap_or_else(|| budget.memory_mb.to_string()),
     }
+}
+
+/// Every algorithm's.
+fn default_params() -> BTreeMap<String, String> {
+    let mut params = BTreeMap::new();
+    for algorithm in Algorithm::NAMED {
+        for parameter in algorithm.parameters() {
+            params.insert(
+                parameter_field(algorithm, parameter),
+                parameter.default.to_string(),
+            );
+        }
+    }
+    params
 }
 
 /// The form as it stands now.
@@ -143,7 +179,16 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
             .as_string()
             .unwrap_or_default()
     };
+    let mut params = default_params();
+    for (field, value) in &mut params {
+        *value = data
+            .get(&format!("form[params][{field}]"))
+            .as_string()
+            .unwrap_or_default();
+    }
     Some(TrainingForm {
+        algorithm: text("algorithm"),
+        params,
         dataset: text("dataset"),
         dataset_version: text("dataset_version"),
         target: text("target"),
@@ -222,7 +267,7 @@ fn features_field(
             <p class="field-note" id="features-note">
                 {move || match error.get() {
                     Some(error) => view! { <span class="field-error">{error}</span> }.into_any(),
-                    None => "Missing values are filled in, text becomes categories; constant and collinear columns are left out and reported.".into_any(),
+                    None => "Missing values and text are taken care of; columns of no use, such as constant ones, are left out and reported.".into_any(),
                 }}
             </p>
         </fieldset>

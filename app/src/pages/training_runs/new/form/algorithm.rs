@@ -1,0 +1,80 @@
+//! Which algorithm, and its parameters. Every algorithm's parameters are in the form; the style sheet shows those of the
+//! chosen one, so choosing works before the page is hydrated.
+
+use domain::training_runs::{Algorithm, Parameter};
+use leptos::prelude::*;
+
+use crate::calls::Change;
+use crate::components::field::TextField;
+use crate::server_fns::training_runs::{CreateTrainingRun, TrainingForm, parameter_field};
+
+pub(super) fn algorithm_fields(first: &TrainingForm, action: Change<CreateTrainingRun>) -> AnyView {
+    let choices = Algorithm::ALL.map(|algorithm| choice(algorithm, first, action));
+    let error = action.field_failure("/algorithm");
+    view! {
+        <fieldset class="choices">
+            <legend class="visually-hidden">"Algorithm"</legend>
+            {choices.into_iter().collect_view()}
+            {move || error.get().map(|error| view! { <p class="field-error">{error}</p> })}
+        </fieldset>
+    }
+    .into_any()
+}
+
+fn choice(
+    algorithm: Algorithm,
+    first: &TrainingForm,
+    action: Change<CreateTrainingRun>,
+) -> AnyView {
+    let is_chosen = first.algorithm == algorithm.as_str();
+    let parameters = algorithm.parameters();
+    let fields = (!parameters.is_empty()).then(|| {
+        let fields = parameters
+            .iter()
+            .map(|parameter| parameter_input(algorithm, parameter, first, action))
+            .collect_view();
+        view! { <div class="form-row choice-details">{fields}</div> }
+    });
+    view! {
+        <div class="choice">
+            <label class="check">
+                <input type="radio" name="form[algorithm]" value=algorithm.as_str() checked=is_chosen />
+                <span>
+                    <span class="check-label strong">{algorithm.label()}</span>
+                    <span class="hint">{algorithm.about()}</span>
+                </span>
+            </label>
+            {fields}
+        </div>
+    }
+    .into_any()
+}
+
+/// Without a range for the browser to hold: it would refuse the form for a field that is not shown. The server holds it.
+fn parameter_input(
+    algorithm: Algorithm,
+    parameter: &'static Parameter,
+    first: &TrainingForm,
+    action: Change<CreateTrainingRun>,
+) -> AnyView {
+    let field = parameter_field(algorithm, parameter);
+    let value = first
+        .params
+        .get(&field)
+        .cloned()
+        .unwrap_or_else(|| parameter.default.to_string());
+    view! {
+        <TextField
+            id=field.clone()
+            name=format!("form[params][{field}]")
+            label=parameter.label
+            kind="number"
+            step=if parameter.is_whole { "1" } else { "any" }
+            value
+            required=false
+            hint=parameter.hint
+            error=action.field_failure(parameter.pointer)
+        />
+    }
+    .into_any()
+}

@@ -1,0 +1,329 @@
+//! `auto`: tries algorithms on parts of the training rows and takes the best, by successive halving. All are tried on a first
+//! part, the better half on a second one, and the best two on the last. The held-out rows of the run have no say in it.
+
+use std::time::{Duration, Instant};
+
+use domain::models::{Candidate, Estimate};
+use domain::training_runs::{Algorithm, RunError, Stage};
+use model::{Predictor, Value};
+use serde_json::{Map, Value as Json, json};
+
+use crate::failure::failure;
+use crate::fit::Told;
+use crate::learn::{Choice, Learned, Lesson};
+use crate::profile::Moments;
+use crate::split::split;
+
+/// Of which each is held out once.
+const FOLDS: usize = 3;
+/// Those that go on to the next fold, at least.
+const FEWEST: usize = 2;
+/// How much longer a fit is expected to take with all training rows, or on another fold.
+const LONGER: f64 = 1.5;
+/// Of a squared error: the interval takes squares of these, and sums them up.
+const LARGEST: f64 = 1e140;
+/// Of a normal distribution, within 95 %.
+const INTERVAL: f64 = 1.96;
+
+/// From the quickest to the slowest.
+fn choices() -> Vec<Choice> {
+    let choice = |algorithm: Algorithm, params: Json| {
+        let params: Option<Map<String, Json>> = params.as_object().cloned();
+        let params = algorithm.checked(params.as_ref()).ok()?;
+        Some(Choice { algorithm, params })
+    };
+    [
+        choice(Algorithm::LinearRegression, json!({})),
+        choice(Algorithm::Ridge, json!({})),
+        choice(Algorithm::Lasso, json!({})),
+        choice(Algorithm::GradientBoosting, json!({"budget": 0.5})),
+        choice(Algorithm::GradientBoosting, json!({"budget": 1.0})),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+struct Trial {
+    choice: Choice,
+    folds: u32,
+    /// Squares of the errors.
+    squares: Moments,
+    fitting: Duration,
+    predicting: Duration,
+    /// Why it went no further, unless others were better.
+    problem: Option<String>,
+    failure: Option<RunError>,
+}
+
+/// Root of the mean of squares, and the interval that it lies in for other rows like these, with a probability of 95 %.
+fn rmse(squares: Moments) -> Option<Estimate> {
+    if squares.count() == 0 {
+        return None;
+    }
+    let reach = INTERVAL * squares.population_std() / (squares.count() as f64).sqrt();
+    let root = |square: f64| square.max(0.0).sqrt();
+    Some(Estimate {
+        value: root(squares.mean()),
+        low: root(squares.mean() - reach),
+        high: root(squares.mean() + reach),
+    })
+}
+
+/// The best of all, and what came of each, best first. Nothing is begun that is expected to end after `until`, once something
+/// has been tried.
+///
+/// # Errors
+/// Why the last one failed, when all did.
+pub(crate) fn choose(
+    lesson: &Lesson<'_>,
+    train: &[u32],
+    seed: u64,
+    until: Instant,
+    tell: &mut dyn FnMut(Told),
+) -> Result<(Choice, Vec<Candidate>), RunError> {
+    let mut trials: Vec<Trial> = choices().into_iter().map(Trial::new).collect();
+    let (planned, _) = (0..FOLDS).fold((0, trials.len()), |(sum, standing), _| {
+        (sum + standing, better_half(standing))
+    });
+    let mut standing: Vec<usize> = (0..trials.len()).collect();
+    let mut done = 0_usize;
+    for (fold, (learned, held_out)) in folds(train, seed).into_iter().enumerate() {
+        for &place in &standing {
+            let is_first = trials.iter().all(|trial| trial.folds == 0);
+            let expected = expected(&trials, place);
+            let trial = &mut trials[place];
+            if !is_first && Instant::now() + expected > until {
+                trial.problem = Some("there was no time to try it further".to_owned());
+                continue;
+            }
+            trial.run(lesson, &learned, &held_out, until, &mut |fraction| {
+                tell(Told::Progress((done as f64 + fraction) / planned as f64));
+            });
+            done += 1;
+            tell(trial.told(fold));
+        }
+        standing.retain(|&place| trials[place].problem.is_none());
+        standing.sort_by(|&a, &b| trials[a].order().total_cmp(&trials[b].order()));
+        standing.truncate(better_half(standing.len()));
+        standing.sort_unstable();
+    }
+    trials.sort_by(|a, b| {
+        let failed = a.failure.is_some().cmp(&b.failure.is_some());
+        let folds = b.folds.cmp(&a.folds);
+        failed.then(folds).then(a.order().total_cmp(&b.order()))
+    });
+    let candidates = trials.iter().map(Trial::candidate).collect();
+    // Something was tried, if nothing else then the first.
+    match trials.swap_remove(0) {
+        Trial {
+            failure: Some(failure),
+            ..
+        } => Err(failure),
+        best => Ok((best.choice, candidates)),
+    }
+}
+
+fn better_half(standing: usize) -> usize {
+    standing.div_ceil(2).max(FEWEST)
+}
+
+/// Of each fold, the rows to learn from and the rows that it holds out.
+fn folds(train: &[u32], seed: u64) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let rows = |places: &[u32], of: &[u32]| -> Vec<u32> {
+        places.iter().map(|&place| of[place as usize]).collect()
+    };
+    let first = split(train.len() as u32, 1.0 / 3.0, seed);
+    let rest = rows(&first.train, train);
+    let second = split(rest.len() as u32, 0.5, seed);
+    let parts = [
+        rows(&first.test, train),
+        rows(&second.test, &rest),
+        rows(&second.train, &rest),
+    ];
+    (0..FOLDS)
+        .map(|fold| {
+            let others = parts.iter().enumerate().filter(|(part, _)| *part != fold);
+            let mut learned: Vec<u32> = others.flat_map(|(_, rows)| rows.clone()).collect();
+            learned.sort_unstable();
+            (learned, parts[fold].clone())
+        })
+        .collect()
+}
+
+/// How long the next fit of a trial will take, at least: as its last one, or as the quicker one before it in the order, several
+/// times as long if that is the same algorithm with less to do.
+fn expected(trials: &[Trial], place: usize) -> Duration {
+    let own = &trials[place];
+    if own.folds > 0 {
+        return (own.fitting / own.folds).mul_f64(LONGER);
+    }
+    match place.checked_sub(1).map(|before| &trials[before]) {
+        Some(before) if before.folds > 0 => {
+            let last = before.fitting / before.folds;
+            let is_same = before.choice.algorithm == own.choice.algorithm;
+            if is_same { 3 * last } else { last }
+        }
+        _ => Duration::ZERO,
+    }
+}
+
+impl Trial {
+    fn new(choice: Choice) -> Self {
+        Self {
+            choice,
+            folds: 0,
+            squares: Moments::default(),
+            fitting: Duration::ZERO,
+            predicting: Duration::ZERO,
+            problem: None,
+            failure: None,
+        }
+    }
+
+    fn run(
+        &mut self,
+        lesson: &Lesson<'_>,
+        train: &[u32],
+        held_out: &[u32],
+        until: Instant,
+        progress: &mut dyn FnMut(f64),
+    ) {
+        let begun = Instant::now();
+        let learned = lesson.learn(train, &self.choice, Some(until), &mut |stage, told| {
+            if let (Stage::Train, Told::Progress(fraction)) = (stage, told) {
+                progress(fraction);
+            }
+        });
+        let judged = learned.and_then(|learned| {
+            self.fitting += begun.elapsed();
+            self.judge(lesson, &learned, held_out)
+        });
+        match judged {
+            Ok(squares) => {
+                self.squares = squares;
+                self.folds += 1;
+            }
+            Err(failure) => {
+                self.problem = Some(failure.message.clone());
+                self.failure = Some(failure);
+            }
+        }
+    }
+
+    /// With the squared errors of these rows added to what there are.
+    fn judge(
+        &mut self,
+        lesson: &Lesson<'_>,
+        learned: &Learned<'_>,
+        held_out: &[u32],
+    ) -> Result<Moments, RunError> {
+        let failed = |problem: String| {
+            let fix = "Look for extreme values in the features and the target, and remove them.";
+            failure("internal", problem, fix)
+        };
+        let predictor = Predictor::new(&learned.packaged.artifact);
+        let mut values = vec![Value::Missing; predictor.len()];
+        let mut squares = self.squares;
+        for &row in held_out {
+            learned.packaged.values(&learned.features, row, &mut values);
+            let begun = Instant::now();
+            let predicted = predictor.predict(&values);
+            self.predicting += begun.elapsed();
+            let predicted = predicted.map_err(|error| failed(error.to_string()))?;
+            let square = (lesson.target[row as usize] - predicted).powi(2);
+            if square > LARGEST {
+                let row = row + 1;
+                return Err(failed(format!(
+                    "its prediction of row {row} is too large to compute with"
+                )));
+            }
+            squares.add(square);
+        }
+        Ok(squares)
+    }
+
+    /// None before it has got through a fold.
+    fn judged(&self) -> Option<Estimate> {
+        rmse(self.squares).filter(|_| self.folds > 0)
+    }
+
+    /// The less the better; what failed comes last.
+    fn order(&self) -> f64 {
+        self.judged().map_or(f64::INFINITY, |rmse| rmse.value)
+    }
+
+    fn told(&self, fold: usize) -> Told {
+        let fold = fold + 1;
+        match (&self.problem, self.judged()) {
+            (None, Some(Estimate { value, low, high })) => Told::Info(format!(
+                "fold {fold} of {FOLDS}: {} has RMSE {value:.6} ({low:.6} to {high:.6}), {:.1} s to fit, {:.1} µs a row",
+                self.choice,
+                self.fit_seconds(),
+                self.predict_micros()
+            )),
+            (problem, _) => Told::Warn(format!(
+                "fold {fold} of {FOLDS}: {} failed: {}",
+                self.choice,
+                problem.as_deref().unwrap_or("there was nothing to predict")
+            )),
+        }
+    }
+
+    fn fit_seconds(&self) -> f64 {
+        self.fitting.as_secs_f64() / f64::from(self.folds.max(1))
+    }
+
+    fn predict_micros(&self) -> f64 {
+        self.predicting.as_secs_f64() * 1e6 / self.squares.count().max(1) as f64
+    }
+
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            algorithm: self.choice.algorithm,
+            params: self.choice.params.to_map(),
+            folds: self.folds,
+            rmse: self.judged(),
+            fit_seconds: self.fit_seconds(),
+            predict_micros: self.predict_micros(),
+            problem: self.problem.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_held_out_once_and_never_learned_from_meanwhile() {
+        let train: Vec<u32> = (0..100).map(|row| row * 3).collect();
+        let folds = folds(&train, 42);
+        let mut all: Vec<u32> = Vec::new();
+        for (learned, held_out) in &folds {
+            assert!((33..=34).contains(&held_out.len()));
+            assert!(learned.is_sorted());
+            let mut both = [learned.as_slice(), held_out].concat();
+            both.sort_unstable();
+            assert_eq!(both, train);
+            all.extend(held_out);
+        }
+        all.sort_unstable();
+        assert_eq!(all, train);
+    }
+
+    #[test]
+    fn the_interval_narrows_with_the_rows() {
+        let of = |count: usize| {
+            let squares = (0..count).map(|row| if row % 2 == 0 { 1.0 } else { 9.0 });
+            rmse(squares.collect()).unwrap()
+        };
+        let (few, many) = (of(10), of(1_000));
+        for Estimate { value, low, high } in [few, many] {
+            assert!((value - 5.0_f64.sqrt()).abs() < 1e-12);
+            assert!(low < value && value < high);
+        }
+        assert!(many.high - many.low < 0.2 * (few.high - few.low));
+        assert_eq!(rmse(Moments::default()), None);
+    }
+}

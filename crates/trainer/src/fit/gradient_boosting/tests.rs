@@ -1,0 +1,116 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use std::io::{Read, Write};
+
+use domain::datasets::DataFormat;
+use domain::training_runs::TrainingSpec;
+use model::{Predictor, Value};
+use serde_json::json;
+
+use super::*;
+use crate::features::Features;
+use crate::package::package;
+use crate::split::split;
+use crate::table::{self, Values};
+
+/// perpetual's own predictions for every row of the table, and ours from the artifact, written and read back.
+fn both(content: &[u8], target: &str, budget: f64) -> (Vec<f64>, Vec<f64>) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(content).unwrap();
+    let spec =
+        json!({"dataset": "d", "model": "m", "algorithm": "gradient_boosting", "target": target});
+    let spec: TrainingSpec = serde_json::from_value(spec).unwrap();
+    let table = table::load(file.path(), DataFormat::Csv, &spec, &mut |_| {}).unwrap();
+    let Values::Numbers(values) = &table.target.values else {
+        panic!("the target holds no numbers")
+    };
+    let usable: Vec<u32> = (0..table.rows as u32).collect();
+    let train = split(table.rows as u32, 0.2, 0).train;
+    let features = Features::fit(&table, &train, &mut |_| {});
+    let count = train.len() as f64;
+    let mean = train.iter().map(|&row| values[row as usize]).sum::<f64>() / count;
+    let squares = train
+        .iter()
+        .map(|&row| (values[row as usize] - mean).powi(2));
+    let std = (squares.sum::<f64>() / count).sqrt();
+    let rows = |train| Rows {
+        features: &features,
+        target: values,
+        scale: (mean, std),
+        train,
+        memory_mb: 4096,
+        until: None,
+    };
+    let boosting = GradientBoosting { budget, seed: 42 };
+    let learned = rows(&train);
+    let orders = Order::of_all(&learned);
+    let booster = boosting
+        .boost(&learned, &inputs(&learned, &orders).unwrap(), &mut |_| {})
+        .unwrap();
+    let all = inputs(&rows(&usable), &orders).unwrap();
+    let matrix = Matrix::new(&all, usable.len(), features.features.len());
+    let theirs = booster.predict(&matrix, false);
+
+    let grown = grown::read(&booster, &learned, &orders).unwrap();
+    let packaged = package(&features, Fitted::Trees(grown), target, &usable);
+    let bytes = model::encode(&packaged.artifact).unwrap();
+    let predictor = Predictor::new(&model::decode(&bytes).unwrap());
+    let mut values = vec![Value::Missing; predictor.len()];
+    let ours = usable.iter().map(|&row| {
+        packaged.values(&features, row, &mut values);
+        predictor.predict(&values).unwrap()
+    });
+    let theirs = theirs.into_iter().map(|value| value * std + mean).collect();
+    (ours.collect(), theirs)
+}
+
+fn same(ours: &[f64], theirs: &[f64]) {
+    assert_eq!(ours.len(), theirs.len());
+    for (row, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        assert!(
+            (ours - theirs).abs() <= 1e-9 * theirs.abs().max(1e-3),
+            "row {row}: {ours} and {theirs}"
+        );
+    }
+    assert!(ours.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 1e-3));
+}
+
+#[test]
+fn house_values_are_predicted_as_the_library_does() {
+    let packed: &[u8] = include_bytes!("../../../../../demo/california_housing.csv.gz");
+    let mut content = Vec::new();
+    flate2::read::GzDecoder::new(packed)
+        .read_to_end(&mut content)
+        .unwrap();
+    let (ours, theirs) = both(&content, "median_house_value", 1.0);
+    assert_eq!(ours.len(), 20_640);
+    same(&ours, &theirs);
+}
+
+/// With missing numbers and categories, rare categories, and so few rows that the library would add a linear fit.
+#[test]
+fn fares_are_predicted_as_the_library_does() {
+    let content = include_bytes!("../../../tests/data/titanic.csv");
+    for budget in [0.1, 1.0, 2.0] {
+        let (ours, theirs) = both(content, "Fare", budget);
+        same(&ours, &theirs);
+    }
+}
+
+/// As [`fares_are_predicted_as_the_library_does`], with numbers alone, as the linear fit asks for.
+#[test]
+fn a_small_table_of_numbers_is_predicted_by_trees_alone() {
+    use std::fmt::Write as _;
+
+    let mut content = "a,b,y\n".to_owned();
+    for row in 0..1_000_u32 {
+        let (a, b) = (
+            f64::from(row * 7919 % 1000),
+            f64::from(row * 104_729 % 1000),
+        );
+        let y = 3.0 * a - b + (a * b) / 500.0;
+        writeln!(content, "{a},{b},{y}").unwrap();
+    }
+    let (ours, theirs) = both(content.as_bytes(), "y", 1.0);
+    same(&ours, &theirs);
+}

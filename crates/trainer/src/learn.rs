@@ -1,0 +1,149 @@
+//! From rows of a table to a model of them.
+
+use std::fmt;
+use std::time::Instant;
+
+use domain::training_runs::{Algorithm, Params, RunError, Stage};
+
+use crate::failure::failure;
+use crate::features::Features;
+use crate::fit::{self, Fitted, Rows, Told};
+use crate::package::{Packaged, package};
+use crate::profile::Moments;
+use crate::table::Table;
+
+/// What there is to learn, whatever learns it.
+pub(crate) struct Lesson<'t> {
+    pub(crate) table: &'t Table,
+    /// Of every row of the table.
+    pub(crate) target: &'t [f64],
+    pub(crate) target_name: &'t str,
+    /// The rows that have a target.
+    pub(crate) usable: &'t [u32],
+    pub(crate) memory_mb: u32,
+}
+
+/// An algorithm and what it is run with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Choice {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) params: Params,
+}
+
+impl fmt::Display for Choice {
+    /// Such as `ridge with penalty 0.01`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.algorithm.as_str())?;
+        for (place, (name, value)) in self.params.to_map().iter().enumerate() {
+            let before = if place == 0 { " with" } else { "," };
+            write!(f, "{before} {name} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) struct Learned<'t> {
+    pub(crate) features: Features<'t>,
+    pub(crate) packaged: Packaged,
+    /// The mean of the target over the rows that were learned from.
+    pub(crate) mean: f64,
+}
+
+impl<'t> Lesson<'t> {
+    /// Learns from the rows `train` alone. An algorithm that grows a model step by step takes no further step after `until`.
+    ///
+    /// # Errors
+    /// Why there is no model, and what to do about it.
+    pub(crate) fn learn(
+        &self,
+        train: &[u32],
+        choice: &Choice,
+        until: Option<Instant>,
+        tell: &mut dyn FnMut(Stage, Told),
+    ) -> Result<Learned<'t>, RunError> {
+        let scale = self.scale(train)?;
+        let features = Features::fit(self.table, train, &mut |fraction| {
+            tell(Stage::Encode, Told::Progress(fraction));
+        });
+        for dropped in &features.dropped {
+            let message = format!("dropped column {:?}: {}", dropped.column, dropped.reason);
+            tell(Stage::Encode, Told::Warn(message));
+        }
+        if features.features.is_empty() {
+            return Err(failure(
+                "invalid_features",
+                "no feature is of use: each is constant, missing or an identifier",
+                "Choose features that differ from row to row and repeat among rows.",
+            ));
+        }
+        let message = format!(
+            "encoded {} columns as {} numbers",
+            features.features.len(),
+            features.encoded.len()
+        );
+        tell(Stage::Encode, Told::Info(message));
+
+        tell(Stage::Train, Told::Info(format!("fitting {choice}")));
+        let rows = Rows {
+            features: &features,
+            target: self.target,
+            scale,
+            train,
+            memory_mb: self.memory_mb,
+            until,
+        };
+        let algorithm = fit::algorithm(choice.algorithm, &choice.params);
+        let fitted = algorithm.fit(&rows, &mut |told| tell(Stage::Train, told))?;
+        if let Fitted::Linear(fit) = &fitted {
+            for (column, others) in &fit.collinear {
+                let name = &features.encoded[*column].name;
+                let message = format!("dropped {name:?}: collinear with {}", others.join(", "));
+                tell(Stage::Train, Told::Warn(message));
+            }
+        }
+        let mut packaged = package(&features, fitted, self.target_name, self.usable);
+        if packaged.used.is_empty() {
+            return Err(failure(
+                "invalid_features",
+                "no feature is of use",
+                "Choose other features.",
+            ));
+        }
+        let artifact = &mut packaged.artifact;
+        choice
+            .algorithm
+            .as_str()
+            .clone_into(&mut artifact.algorithm);
+        artifact.params = choice.params.to_map();
+        Ok(Learned {
+            features,
+            packaged,
+            mean: scale.0,
+        })
+    }
+
+    /// Mean and standard deviation of the target over these rows.
+    fn scale(&self, train: &[u32]) -> Result<(f64, f64), RunError> {
+        let name = self.target_name;
+        let moments: Moments = train.iter().map(|&row| self.target[row as usize]).collect();
+        let (mean, std) = (moments.mean(), moments.population_std());
+        if !mean.is_finite() || !std.is_finite() {
+            return Err(failure(
+                "invalid_target",
+                format!("the values of the target {name:?} are too large to compute with"),
+                "Give the target in a larger unit, and upload the table as a new version.",
+            ));
+        }
+        if std <= 1e-13 * mean.abs() {
+            return Err(failure(
+                "invalid_target",
+                format!(
+                    "the target {name:?} is {} in every training row: there is nothing to learn",
+                    moments.min()
+                ),
+                "Choose a column whose values differ.",
+            ));
+        }
+        Ok((mean, std))
+    }
+}
