@@ -81,6 +81,13 @@ pub fn TextField(
     .into_any()
 }
 
+/// The options of a [`SelectField`] that are always the same: pairs of value and label.
+pub fn options<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs
+        .map(|(value, label)| (value.to_owned(), label.to_owned()))
+        .to_vec()
+}
+
 /// One of a few values: pairs of value and label.
 #[component]
 pub fn SelectField(

@@ -1,7 +1,7 @@
-use domain::Name;
-use domain::deployments::Deployment;
+use domain::deployments::{Capacity, Deployment};
 use domain::models::ModelSummary;
 use domain::overview::DeploymentCard;
+use domain::{Error, FieldError, Name};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -112,31 +112,49 @@ pub async fn set_deployment_origins(
     Ok(())
 }
 
-/// Without `max_in_flight` any number of predictions is in flight.
+/// How much a deployment does at once, as its form sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityForm {
+    /// Empty for any number.
+    pub max_in_flight: String,
+    pub max_queue: i32,
+    pub min_warm: i32,
+    pub idle_seconds: i32,
+    pub max_batch: i32,
+    pub max_delay_us: i32,
+}
+
+impl CapacityForm {
+    /// # Errors
+    /// Of what is no number. Whether the values are in range is for [`Capacity::checked`].
+    pub fn capacity(&self) -> domain::Result<Capacity> {
+        let max_in_flight = match self.max_in_flight.trim() {
+            "" => None,
+            most => Some(most.parse().map_err(|_| {
+                let expected = "a whole number, or nothing for no limit";
+                let error = FieldError::new("/max_in_flight", "invalid", expected);
+                Error::Invalid(vec![error.got(most)])
+            })?),
+        };
+        Ok(Capacity {
+            max_in_flight,
+            max_queue: self.max_queue,
+            min_warm: self.min_warm,
+            idle_seconds: self.idle_seconds,
+            max_batch: self.max_batch,
+            max_delay_us: self.max_delay_us,
+        })
+    }
+}
+
 #[server(endpoint = "set_deployment_capacity")]
 pub async fn set_deployment_capacity(
     project: Name,
     name: Name,
-    max_in_flight: String,
-    max_queue: i32,
-    min_warm: i32,
-    idle_seconds: i32,
+    form: CapacityForm,
 ) -> Result<(), AppError> {
     let (platform, actor) = signed_in()?;
-    let max_in_flight = match max_in_flight.trim() {
-        "" => None,
-        most => Some(most.parse().map_err(|_| {
-            let expected = "a whole number, or nothing for no limit";
-            let error = domain::FieldError::new("/max_in_flight", "invalid", expected);
-            domain::Error::Invalid(vec![error.got(most)])
-        })?),
-    };
-    let capacity = domain::deployments::Capacity {
-        max_in_flight,
-        max_queue,
-        min_warm,
-        idle_seconds,
-    };
+    let capacity = form.capacity()?;
     platform::deployments::set_capacity(&platform, &actor, &project, &name, capacity).await?;
     Ok(())
 }
@@ -146,9 +164,7 @@ pub async fn set_deployment_capacity(
 pub async fn delete_deployment(project: Name, name: Name, confirm: String) -> Result<(), AppError> {
     let (platform, actor) = signed_in()?;
     if confirm.trim() != name.as_str() {
-        return Err(
-            domain::Error::invalid("/confirm", format!("the deployment's name, {name}")).into(),
-        );
+        return Err(Error::invalid("/confirm", format!("the deployment's name, {name}")).into());
     }
     platform::deployments::delete(&platform, &actor, &project, &name).await?;
     leptos_axum::redirect(&format!("/p/{project}/deployments"));

@@ -45,6 +45,16 @@ pub struct DeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 10))]
     pub idle_seconds: Option<i32>,
+    /// Most rows, of several requests, that a model which gains from it computes at once, 1 to 1024; 32 for a new deployment.
+    /// Left as it is unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1024))]
+    pub max_batch: Option<i32>,
+    /// Microseconds for which such a batch waits for more rows, 0 to 100000; 0 for a new deployment: only what waits already
+    /// is computed together. Left as it is unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 100_000))]
+    pub max_delay_us: Option<i32>,
 }
 
 impl DeploymentSpec {
@@ -59,6 +69,8 @@ impl DeploymentSpec {
             max_queue: None,
             min_warm: None,
             idle_seconds: None,
+            max_batch: None,
+            max_delay_us: None,
         }
     }
 }
@@ -99,6 +111,10 @@ pub struct Deployment {
     pub min_warm: i32,
     /// Seconds without a request after which they are let go if `min_warm` is 0.
     pub idle_seconds: i32,
+    /// Most rows that a model which gains from it computes at once.
+    pub max_batch: i32,
+    /// Microseconds for which such a batch waits for more rows.
+    pub max_delay_us: i32,
     /// Seconds for which a request last waited until the stable version was loaded, in the process that answers this; null
     /// if none did.
     pub last_cold_start_seconds: Option<f64>,

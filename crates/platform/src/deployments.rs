@@ -1,5 +1,6 @@
 mod capacity;
 mod cors_origins;
+mod settings;
 mod state;
 mod warmth;
 
@@ -20,6 +21,7 @@ pub use warmth::expected;
 use crate::ledger::{Entry, LiveState};
 use crate::live::Live;
 use crate::{Platform, access, events, ledger, rollouts};
+use settings::Setting;
 
 /// Where every process hears that what is served has changed.
 pub const CHANNEL: &str = "volary_serving";
@@ -51,19 +53,18 @@ pub async fn put(
         if row.model != spec.model || row.stable_version != spec.version {
             return Err(serves_another(&row));
         }
-        let are_same = origins
-            .as_ref()
-            .is_none_or(|origins| *origins == row.cors_origins);
-        if are_same && spec.capacity(row.capacity)? == row.capacity {
+        let origins = origins.map(Setting::CorsOrigins);
+        let capacity = Setting::Capacity(spec.capacity(row.capacity)?);
+        let mut settings = origins.iter().chain([&capacity]);
+        if settings.all(|setting| setting.is_set(&row)) {
             return whole(&mut tx, &platform.live, row).await;
         }
         let row = find_locked(&mut tx, project_id, name).await?;
         check_revision(&row, if_match)?;
-        if let Some(origins) = origins {
-            cors_origins::change(&mut tx, now, actor, &row, &origins).await?;
+        let capacity = Setting::Capacity(spec.capacity(row.capacity)?);
+        for setting in origins.iter().chain([&capacity]) {
+            settings::change(&mut tx, now, actor, &row, setting).await?;
         }
-        let capacity = spec.capacity(row.capacity)?;
-        capacity::change(&mut tx, now, actor, &row, capacity).await?;
         tx.commit().await?;
         platform.live.refresh().await;
         return get(platform, actor, project, name).await;
@@ -104,10 +105,10 @@ pub async fn put(
     );
     let mut after = live_as(&spec.model, spec.version, None);
     if !origins.is_empty() {
-        after = cors_origins::with_origins(after, &origins);
+        after = Setting::CorsOrigins(origins).told(after);
     }
     if capacity != Capacity::default() {
-        after = capacity::with_capacity(after, capacity);
+        after = Setting::Capacity(capacity).told(after);
     }
     let change = Change {
         action: "deployment.created",
@@ -377,6 +378,8 @@ fn assemble(live: &Live, row: DeploymentRow, rollout: Option<Rollout>) -> Deploy
         max_queue: row.capacity.max_queue,
         min_warm: row.capacity.min_warm,
         idle_seconds: row.capacity.idle_seconds,
+        max_batch: row.capacity.max_batch,
+        max_delay_us: row.capacity.max_delay_us,
         last_cold_start_seconds: cold_start.map(|took| took.as_secs_f64()),
         revision: row.revision,
         created_by: row.created_by,

@@ -18,7 +18,7 @@ pub use oip::{Oip, Protobuf};
 /// One of these shapes.
 pub trait Dialect {
     /// What a body asks of its answer, besides the predictions.
-    type Asked;
+    type Asked: Send;
 
     /// Reads and checks a body.
     ///

@@ -3,6 +3,7 @@
 //!
 //! [`Snapshot`] is what is served; [`predict`] answers a request from it; [`Recorder`] counts what happened.
 
+pub mod batcher;
 pub mod dialects;
 pub mod gate;
 pub mod keys;

@@ -1,13 +1,18 @@
 //! From a checked caller and a body to an answer: route, read, predict, record. A canary that fails is stood in for by the
 //! stable version within the request.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::predictions::Route;
 use domain::{Error, FieldError, Result, Timestamp};
 
+use model::Predictor;
+
+use crate::batcher::{Batcher, Computed, NotComputed};
 use crate::dialects::{Dialect, Predicted, Written};
 use crate::recorder::{Counters, Outcome, Recorder, Sample};
+use crate::request::Rows;
 use crate::snapshot::{Arm, Canary, Deployment};
 use crate::versions::{self, Version};
 
@@ -45,6 +50,8 @@ pub struct Answer {
     pub version: i32,
     pub route: Route,
     pub parse: Duration,
+    /// How long it waited to be computed together with others, if it did.
+    pub queued: Option<Duration>,
     pub predict: Duration,
 }
 
@@ -60,35 +67,115 @@ pub fn from_deployment<D: Dialect>(
     let Some(canary) = canary(deployment, request.routing_key, request.forced) else {
         return from_stable(recorder, deployment, request);
     };
-    match attempt(&canary.arm.version, Route::Canary, request) {
-        Ok(done) => {
-            let Arm { version, counters } = &canary.arm;
-            Ok(finish(recorder, version, counters, request, done))
-        }
-        // It is no fault of its that there was no room for it.
-        Err(Failed::LetGo) => from_stable(recorder, deployment, request),
-        Err(failed) => {
-            let micros = micros(request.arrived);
-            let answered = from_stable(recorder, deployment, request);
-            if let Failed::Model(reason) = &failed {
-                tracing::debug!(deployment = %deployment.name, version = canary.arm.version.number, request_id = request.request_id, reason, "canary failed");
+    let attempted = attempt(&canary.arm.version, Route::Canary, request);
+    match try_canary(recorder, canary, request, attempted) {
+        Tried::Ended(ended) => ended,
+        Tried::Fell(fallen) => fallen.land(canary, from_stable(recorder, deployment, request)),
+    }
+}
+
+/// As [`from_deployment`], computing the request together with others where that is worth it. It waits for that no longer
+/// than to `deadline`.
+///
+/// # Errors
+/// Also `Overloaded`, when too many wait or it did not come to this one.
+pub async fn from_deployment_in_batch<D: Dialect + Sync>(
+    recorder: &Recorder,
+    deployment: &Deployment,
+    request: &Request<'_, D>,
+    deadline: Instant,
+) -> Result<Answer> {
+    let stable = async || {
+        check_ready(deployment)?;
+        let Arm {
+            version,
+            counters,
+            batcher,
+        } = &deployment.stable;
+        let attempted = attempt_in_batch(version, batcher, Route::Stable, request, deadline).await;
+        settle(recorder, version, counters, request, attempted)
+    };
+    let Some(canary) = canary(deployment, request.routing_key, request.forced) else {
+        return stable().await;
+    };
+    let Arm {
+        version, batcher, ..
+    } = &canary.arm;
+    let attempted = attempt_in_batch(version, batcher, Route::Canary, request, deadline).await;
+    match try_canary(recorder, canary, request, attempted) {
+        Tried::Ended(ended) => ended,
+        Tried::Fell(fallen) => fallen.land(canary, stable().await),
+    }
+}
+
+/// What became of a request that went to the canary first.
+enum Tried {
+    Ended(Result<Answer>),
+    Fell(Fallen),
+}
+
+/// A request that the canary did not answer, for stable to answer.
+struct Fallen {
+    failed: Failed,
+    /// Since it arrived.
+    micros: u64,
+}
+
+fn try_canary<D: Dialect>(
+    recorder: &Recorder,
+    canary: &Canary,
+    request: &Request<'_, D>,
+    attempted: Result<Done, Failed>,
+) -> Tried {
+    let Arm {
+        version, counters, ..
+    } = &canary.arm;
+    let failed = match attempted {
+        Ok(done) => return Tried::Ended(Ok(finish(recorder, version, counters, request, done))),
+        Err(failed) => failed,
+    };
+    if let Failed::Model(reason) = &failed {
+        let deployment = counters.subject().deployment.as_ref();
+        let deployment = deployment.map_or("", |(_, name)| name.as_str());
+        tracing::debug!(
+            deployment,
+            version = version.number,
+            request_id = request.request_id,
+            reason,
+            "canary failed"
+        );
+    }
+    Tried::Fell(Fallen {
+        failed,
+        micros: micros(request.arrived),
+    })
+}
+
+impl Fallen {
+    /// Counts it against the canary, if it is the canary's fault.
+    fn land(self, canary: &Canary, answered: Result<Answer>) -> Result<Answer> {
+        let counters = &canary.arm.counters;
+        match (self.failed, answered) {
+            // It is no fault of its that there was no room for it in memory.
+            (Failed::LetGo, answered) => answered,
+            // Of both; whoever refuses the request counts it.
+            (
+                Failed::Crowded(_),
+                Err(error @ (Error::Overloaded { .. } | Error::Unavailable { .. })),
+            ) => Err(error),
+            (_, Ok(answer)) => {
+                counters.record(Outcome::FellBack, self.micros);
+                Ok(answer)
             }
-            let counters = &canary.arm.counters;
-            match (failed, answered) {
-                (_, Ok(answer)) => {
-                    counters.record(Outcome::FellBack, micros);
-                    Ok(answer)
-                }
-                // Inputs that stable refuses too are the caller's fault, and counted there.
-                (Failed::Refused(_), Err(Error::Invalid(errors))) => Err(Error::Invalid(errors)),
-                (Failed::Refused(errors), Err(Error::Unavailable { .. })) => {
-                    counters.record_refused();
-                    Err(Error::Invalid(errors))
-                }
-                (_, Err(error)) => {
-                    counters.record(Outcome::Failed, micros);
-                    Err(error)
-                }
+            // Inputs that stable refuses too are the caller's fault, and counted there.
+            (Failed::Refused(_), Err(Error::Invalid(errors))) => Err(Error::Invalid(errors)),
+            (Failed::Refused(errors), Err(Error::Unavailable { .. })) => {
+                counters.record_refused();
+                Err(Error::Invalid(errors))
+            }
+            (_, Err(error)) => {
+                counters.record(Outcome::Failed, self.micros);
+                Err(error)
             }
         }
     }
@@ -110,7 +197,9 @@ pub fn check<D: Dialect>(deployment: &Deployment, request: &Request<'_, D>) -> R
         return Ok(());
     }
     check_ready(deployment)?;
-    let Arm { version, counters } = &deployment.stable;
+    let Arm {
+        version, counters, ..
+    } = &deployment.stable;
     match read(version) {
         Some(Err(errors)) => {
             counters.record_refused();
@@ -142,13 +231,25 @@ pub fn from_version<D: Dialect>(
     version: &Version,
     request: &Request<'_, D>,
 ) -> Result<Answer> {
-    answer(
-        recorder,
-        version,
-        version.counters(recorder),
-        Route::Pinned,
-        request,
-    )
+    let attempted = attempt(version, Route::Pinned, request);
+    let counters = version.counters(recorder);
+    settle(recorder, version, counters, request, attempted)
+}
+
+/// As [`from_version`], computing the request together with others.
+///
+/// # Errors
+/// As [`from_deployment_in_batch`].
+pub async fn from_version_in_batch<D: Dialect + Sync>(
+    recorder: &Recorder,
+    version: &Version,
+    request: &Request<'_, D>,
+    deadline: Instant,
+) -> Result<Answer> {
+    let batcher = version.batcher(recorder);
+    let attempted = attempt_in_batch(version, batcher, Route::Pinned, request, deadline).await;
+    let counters = version.counters(recorder);
+    settle(recorder, version, counters, request, attempted)
 }
 
 /// # Errors
@@ -169,20 +270,25 @@ fn from_stable<D: Dialect>(
     request: &Request<'_, D>,
 ) -> Result<Answer> {
     check_ready(deployment)?;
-    let Arm { version, counters } = &deployment.stable;
-    answer(recorder, version, counters, Route::Stable, request)
+    let Arm {
+        version, counters, ..
+    } = &deployment.stable;
+    let attempted = attempt(version, Route::Stable, request);
+    settle(recorder, version, counters, request, attempted)
 }
 
-fn answer<D: Dialect>(
+/// What nobody else answers in its place.
+fn settle<D: Dialect>(
     recorder: &Recorder,
     version: &Version,
     counters: &Counters,
-    route: Route,
     request: &Request<'_, D>,
+    attempted: Result<Done, Failed>,
 ) -> Result<Answer> {
-    match attempt(version, route, request) {
+    match attempted {
         Ok(done) => Ok(finish(recorder, version, counters, request, done)),
         Err(Failed::LetGo) => Err(versions::let_go()),
+        Err(Failed::Crowded(error)) => Err(error),
         Err(Failed::Refused(errors)) => {
             counters.record_refused();
             Err(Error::Invalid(errors))
@@ -208,6 +314,8 @@ struct Done {
 enum Failed {
     /// It was not loaded any more.
     LetGo,
+    /// Too many others wait for it.
+    Crowded(Error),
     Refused(Vec<FieldError>),
     Model(String),
 }
@@ -218,16 +326,89 @@ fn attempt<D: Dialect>(
     request: &Request<'_, D>,
 ) -> Result<Done, Failed> {
     let loaded = version.predictor();
-    let Some(predictor) = loaded.as_deref() else {
-        return Err(version.problem().map_or(Failed::LetGo, Failed::Model));
+    let predictor = loaded.as_deref().ok_or_else(|| not_loaded(version))?;
+    let read = read(predictor, request)?;
+    let predictions = versions::predict(predictor, &read.rows).map_err(Failed::Model)?;
+    write(version, route, request, read, predictions, None)
+}
+
+async fn attempt_in_batch<D: Dialect>(
+    version: &Version,
+    batcher: &Arc<Batcher>,
+    route: Route,
+    request: &Request<'_, D>,
+    deadline: Instant,
+) -> Result<Done, Failed> {
+    // Of two arms it may be the other one that gains from it.
+    if !version.gains_from_batches() {
+        return attempt(version, route, request);
+    }
+    let predictor = version.predictor_owned();
+    let predictor = predictor.ok_or_else(|| not_loaded(version))?;
+    let mut read = read(&predictor, request)?;
+    let rows = std::mem::take(&mut read.rows);
+    let computed = batcher.predict(&predictor, rows, deadline.into()).await;
+    let Computed {
+        predictions,
+        queued,
+    } = computed.map_err(|refused| not_computed(version, refused))?;
+    write(version, route, request, read, predictions, queued)
+}
+
+fn not_loaded(version: &Version) -> Failed {
+    version.problem().map_or(Failed::LetGo, Failed::Model)
+}
+
+fn not_computed(version: &Version, refused: NotComputed) -> Failed {
+    let crowded = |why: &str| {
+        let message = format!(
+            "version {} of model {} {why}: send fewer at once, or ask for more",
+            version.number, version.model
+        );
+        Failed::Crowded(Error::Overloaded {
+            message,
+            retry_after: 1,
+        })
     };
+    match refused {
+        NotComputed::Failed(reason) => Failed::Model(reason),
+        NotComputed::Full => crowded("has as many rows waiting as it may"),
+        NotComputed::Late => crowded("did not come to this request in time"),
+        NotComputed::Lost => Failed::Crowded(Error::not_yet("the server is stopping", 1)),
+    }
+}
+
+/// A body that was read.
+struct Read<A> {
+    rows: Rows,
+    asked: A,
+    started: Instant,
+    parsed: Instant,
+}
+
+fn read<D: Dialect>(
+    predictor: &Predictor,
+    request: &Request<'_, D>,
+) -> Result<Read<D::Asked>, Failed> {
     let started = Instant::now();
-    let (rows, asked) = request
-        .dialect
-        .read(predictor, request.body)
-        .map_err(Failed::Refused)?;
-    let parsed = Instant::now();
-    let predictions = versions::predict(predictor, &rows).map_err(Failed::Model)?;
+    let read = request.dialect.read(predictor, request.body);
+    let (rows, asked) = read.map_err(Failed::Refused)?;
+    Ok(Read {
+        rows,
+        asked,
+        started,
+        parsed: Instant::now(),
+    })
+}
+
+fn write<D: Dialect>(
+    version: &Version,
+    route: Route,
+    request: &Request<'_, D>,
+    read: Read<D::Asked>,
+    predictions: Vec<f64>,
+    queued: Option<Duration>,
+) -> Result<Done, Failed> {
     let predicted = Predicted {
         predictions: &predictions,
         version,
@@ -236,15 +417,19 @@ fn attempt<D: Dialect>(
     };
     let Written { body, json_length } = request
         .dialect
-        .write(&asked, &predicted)
+        .write(&read.asked, &predicted)
         .map_err(|error| Failed::Model(error.to_string()))?;
     let answer = Answer {
         body,
         json_length,
         version: version.number,
         route,
-        parse: parsed - started,
-        predict: parsed.elapsed(),
+        parse: read.parsed - read.started,
+        queued,
+        predict: read
+            .parsed
+            .elapsed()
+            .saturating_sub(queued.unwrap_or_default()),
     };
     Ok(Done {
         answer,

@@ -14,6 +14,7 @@ use domain::predictions::{PredictionRecord, Route};
 use domain::rollouts::{Arm, ArmStats, RolloutSample, SAMPLE_SECONDS};
 use serde_json::Value;
 
+use crate::batcher::Batchers;
 use crate::gate::Gates;
 
 pub use counters::{Counters, Counts, Outcome, Subject};
@@ -96,6 +97,8 @@ pub struct Recorder {
     samples: Mutex<Vec<Sample>>,
     /// Whoever goes through one of them is counted by it.
     pub gates: Gates,
+    /// Whatever is computed together is counted by them.
+    pub batchers: Batchers,
 }
 
 type RollupKey = (DeploymentId, i32, Route, i64);
@@ -182,6 +185,7 @@ impl Recorder {
             pending: Mutex::default(),
             samples: Mutex::default(),
             gates: Gates::default(),
+            batchers: Batchers::default(),
         }
     }
 

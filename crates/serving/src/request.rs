@@ -28,7 +28,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn of_width(width: usize) -> Self {
+    /// None yet, each of so many values.
+    pub fn of_width(width: usize) -> Self {
         Self {
             values: Vec::with_capacity(width),
             width,
@@ -63,7 +64,8 @@ impl Rows {
         (0..self.count).map(|row| &self.values[row * self.width..(row + 1) * self.width])
     }
 
-    pub(crate) fn push(&mut self, values: &[Value]) {
+    /// Adds a row; it must have as many values as the others.
+    pub fn push(&mut self, values: &[Value]) {
         self.values.extend_from_slice(values);
         self.count += 1;
     }

@@ -11,6 +11,7 @@ use domain::routing;
 use domain::serving::{ServingDeployment, ServingTable};
 use domain::{Name, Timestamp};
 
+use crate::batcher::{Batcher, Settings};
 use crate::gate::Gate;
 use crate::keys::Key;
 use crate::recorder::{Counters, Recorder, Subject};
@@ -65,6 +66,8 @@ pub struct Deployment {
 pub struct Arm {
     pub version: Arc<Version>,
     pub counters: Arc<Counters>,
+    /// For a version that gains from it.
+    pub batcher: Arc<Batcher>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +93,14 @@ impl Deployment {
     pub fn arms(&self) -> impl Iterator<Item = &Arm> {
         let canary = self.canary.as_ref().map(|canary| &canary.arm);
         std::iter::once(&self.stable).chain(canary)
+    }
+
+    /// Whether any of them computes requests together.
+    #[inline]
+    pub fn gains_from_batches(&self) -> bool {
+        let canary = self.canary.as_ref();
+        self.stable.version.gains_from_batches()
+            || canary.is_some_and(|canary| canary.arm.version.gains_from_batches())
     }
 
     /// The arm of a routing key: the same in every process, for as long as the weight stays.
@@ -233,6 +244,10 @@ impl Snapshot {
             Arm {
                 version: Arc::clone(version),
                 counters: recorder.counters(subject),
+                batcher: recorder.batchers.of(
+                    version.batched(Some(&row.name)),
+                    Settings::of(&row.capacity),
+                ),
             }
         };
         let canary = row.rollout.and_then(|rollout| {
@@ -321,6 +336,14 @@ impl Snapshot {
                 .iter()
                 .find_map(|deployment| deployment.cors_origins.allowed(origin)),
         }
+    }
+
+    /// The same for what names no deployment: any that lists the origin allows it.
+    pub fn allowed_origin_of_any(&self, project: Option<ProjectId>, origin: &str) -> Option<&str> {
+        let deployments = self.open_to_pages.values().flatten();
+        deployments
+            .filter(|deployment| project.is_none_or(|project| deployment.project == project))
+            .find_map(|deployment| deployment.cors_origins.allowed(origin))
     }
 
     /// By its number, `3`, or by an alias, `@champion`.

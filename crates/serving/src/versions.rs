@@ -1,18 +1,20 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
 use domain::datasets::ColumnType;
+use domain::deployments::Capacity;
 use domain::ids::ModelVersionId;
 use domain::models::Signature;
 use domain::predictions::Route;
 use domain::serving::ServingVersion;
 use domain::{Error, Name, Timestamp};
-use model::{Predictor, check_row};
+use model::{PredictError, Predictor, check_row};
 use serde_json::Value;
 
+use crate::batcher::{Batched, Batcher, Settings};
 use crate::gate::Gate;
 use crate::recorder::{Counters, Recorder, Subject};
 use crate::request::Rows;
@@ -30,6 +32,8 @@ pub struct Version {
     pub sha256: String,
     project: Name,
     predictor: ArcSwapOption<Predictor>,
+    /// As its model said when it was loaded.
+    gains_from_batches: AtomicBool,
     /// Bytes of its artifact, which are about what it takes in memory; 0 while it is not loaded.
     bytes: AtomicUsize,
     /// When it was last asked for, in Unix milliseconds.
@@ -43,6 +47,8 @@ pub struct Version {
     /// Of requests that name this version.
     counters: OnceLock<Arc<Counters>>,
     /// Of requests that name this version.
+    batcher: OnceLock<Arc<Batcher>>,
+    /// Of requests that name this version.
     pub gate: Arc<Gate>,
 }
 
@@ -55,12 +61,14 @@ impl Version {
             sha256: version.sha256.clone(),
             project: project.clone(),
             predictor: ArcSwapOption::empty(),
+            gains_from_batches: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
             used: AtomicI64::new(i64::MIN),
             expected: AtomicI64::new(i64::MIN),
             cold_start: AtomicU64::new(0),
             problem: RwLock::new(None),
             counters: OnceLock::new(),
+            batcher: OnceLock::new(),
             gate: Arc::default(),
         }
     }
@@ -69,6 +77,17 @@ impl Version {
     #[inline]
     pub fn predictor(&self) -> Guard<Option<Arc<Predictor>>> {
         self.predictor.load()
+    }
+
+    /// To keep over an `await`.
+    pub(crate) fn predictor_owned(&self) -> Option<Arc<Predictor>> {
+        self.predictor.load_full()
+    }
+
+    /// Whether requests for it are computed together. Decided once, when it is loaded: a request only looks it up.
+    #[inline]
+    pub fn gains_from_batches(&self) -> bool {
+        self.gains_from_batches.load(Ordering::Relaxed)
     }
 
     pub fn is_loaded(&self) -> bool {
@@ -159,6 +178,24 @@ impl Version {
         })
     }
 
+    /// Of requests that name this version.
+    pub(crate) fn batcher(&self, recorder: &Recorder) -> &Arc<Batcher> {
+        self.batcher.get_or_init(|| {
+            let settings = Settings::of(&Capacity::default());
+            recorder.batchers.of(self.batched(None), settings)
+        })
+    }
+
+    /// How its batches are told apart from those of others.
+    pub(crate) fn batched(&self, deployment: Option<&Name>) -> Batched {
+        Batched {
+            project: self.project.clone(),
+            deployment: deployment.cloned(),
+            model: self.model.clone(),
+            version: self.number,
+        }
+    }
+
     /// Prepares the artifact of this version, or keeps why there is none, and makes a probe prediction.
     pub fn load(&self, artifact: Result<&[u8], String>) {
         let prepared = artifact.and_then(|bytes| Ok((prepare(bytes)?, bytes.len())));
@@ -174,6 +211,8 @@ impl Version {
         // Nobody finds it before it is known whether it may answer.
         if let Ok(((predictor, _), bytes)) = prepared {
             self.bytes.store(bytes, Ordering::Relaxed);
+            self.gains_from_batches
+                .store(predictor.gains_from_batches(), Ordering::Relaxed);
             self.predictor.store(Some(Arc::new(predictor)));
         }
     }
@@ -245,7 +284,7 @@ fn predict_row(predictor: &Predictor, values: &[model::Value]) -> Result<f64, St
     }
 }
 
-const PANICKED: &str = "the model broke off";
+pub(crate) const PANICKED: &str = "the model broke off";
 
 /// Predicts all rows: a finite number for each.
 ///
@@ -253,15 +292,25 @@ const PANICKED: &str = "the model broke off";
 /// Why the model failed, in words for the log.
 pub(crate) fn predict(predictor: &Predictor, rows: &Rows) -> Result<Vec<f64>, String> {
     let predicted = catch_unwind(AssertUnwindSafe(|| {
+        if predictor.gains_from_batches() && rows.len() > 1 {
+            let rows: Vec<_> = rows.iter().collect();
+            let each = predictor.predict_batch(&rows).into_iter();
+            return each.map(finite).collect();
+        }
         let mut predictions = Vec::with_capacity(rows.len());
         for row in rows.iter() {
-            let prediction = predictor.predict(row).map_err(|error| error.to_string())?;
-            if !prediction.is_finite() {
-                return Err("the prediction is not a finite number".to_owned());
-            }
-            predictions.push(prediction);
+            predictions.push(finite(predictor.predict(row))?);
         }
         Ok(predictions)
     }));
     predicted.unwrap_or_else(|_| Err(PANICKED.to_owned()))
+}
+
+/// What a model said of one row, if it is a number that can be told.
+pub(crate) fn finite(predicted: Result<f64, PredictError>) -> Result<f64, String> {
+    match predicted {
+        Ok(prediction) if prediction.is_finite() => Ok(prediction),
+        Ok(_) => Err("the prediction is not a finite number".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -57,6 +57,8 @@ struct Stored {
     max_queue: i32,
     min_warm: i32,
     idle_seconds: i32,
+    max_batch: i32,
+    max_delay_us: i32,
     revision: i64,
     created_by: String,
     created_at: OffsetDateTime,
@@ -81,6 +83,8 @@ impl TryFrom<Stored> for DeploymentRow {
                 max_queue: row.max_queue,
                 min_warm: row.min_warm,
                 idle_seconds: row.idle_seconds,
+                max_batch: row.max_batch,
+                max_delay_us: row.max_delay_us,
             },
             revision: row.revision,
             created_by: row.created_by,
@@ -100,8 +104,8 @@ fn cors_origins(stored: Vec<String>) -> Result<CorsOrigins> {
 pub async fn insert(conn: &mut Conn, new: &NewDeployment<'_>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO deployments (id, project_id, name, model_id, stable_version_id, cors_origins, max_in_flight, max_queue, min_warm,
-                                  idle_seconds, created_by, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+                                  idle_seconds, max_batch, max_delay_us, created_by, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
         new.id.0,
         new.project.0,
         new.name.as_str(),
@@ -112,6 +116,8 @@ pub async fn insert(conn: &mut Conn, new: &NewDeployment<'_>) -> Result<()> {
         new.capacity.max_queue,
         new.capacity.min_warm,
         new.capacity.idle_seconds,
+        new.capacity.max_batch,
+        new.capacity.max_delay_us,
         new.created_by,
         OffsetDateTime::from(new.at),
     )
@@ -128,7 +134,8 @@ pub async fn find(
     let row = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.max_batch, d.max_delay_us, d.revision,
+                d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -146,7 +153,8 @@ pub async fn find_by_id(conn: &mut Conn, id: DeploymentId) -> Result<Option<Depl
     let row = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.max_batch, d.max_delay_us, d.revision,
+                d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -175,7 +183,8 @@ pub async fn list(conn: &mut Conn, project: ProjectId) -> Result<Vec<DeploymentR
     let rows = sqlx::query_as!(
         Stored,
         "SELECT d.id, d.project_id, d.name, d.model_id, m.name AS model, d.stable_version_id, v.version AS stable_version,
-                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.revision, d.created_by, d.created_at, d.updated_at
+                d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm, d.idle_seconds, d.max_batch, d.max_delay_us, d.revision,
+                d.created_by, d.created_at, d.updated_at
          FROM deployments d
          JOIN models m ON m.id = d.model_id
          JOIN model_versions v ON v.id = d.stable_version_id
@@ -256,13 +265,16 @@ pub async fn set_capacity(
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE deployments
-         SET max_in_flight = $2, max_queue = $3, min_warm = $4, idle_seconds = $5, revision = revision + 1, updated_at = $6
+         SET max_in_flight = $2, max_queue = $3, min_warm = $4, idle_seconds = $5, max_batch = $6, max_delay_us = $7,
+             revision = revision + 1, updated_at = $8
          WHERE id = $1",
         id.0,
         capacity.max_in_flight,
         capacity.max_queue,
         capacity.min_warm,
         capacity.idle_seconds,
+        capacity.max_batch,
+        capacity.max_delay_us,
         OffsetDateTime::from(at),
     )
     .execute(conn)

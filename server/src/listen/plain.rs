@@ -97,7 +97,7 @@ pub(super) fn respond<B>(
         now,
     };
     let mut response = error::finish(&failed, response);
-    headers::secure(path, false, response.headers_mut());
+    headers::secure(path, response.headers_mut());
     response
         .headers_mut()
         .insert(X_REQUEST_ID, request_id.header());

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::metrics::LatencyHistogram;
-use domain::{Result, Timestamp};
+use domain::{Name, Result, Timestamp};
+use serving::batcher::{BatchCounts, Batched};
 use serving::recorder::{Batch, Counts, Subject};
 
 use super::{every, never};
@@ -77,6 +78,23 @@ pub fn publish(state: &AppState) {
         metrics::gauge!("volary_predict_queued", &labels).set(gate.waiting() as f64);
         metrics::counter!("volary_predict_refused_total", &labels).increment(gate.take_refused());
     });
+    state.serving.recorder.batchers.each(count_batches);
+}
+
+fn count_batches(batched: &Batched, counts: &BatchCounts) {
+    let deployment = batched.deployment.as_ref().map_or("", Name::as_str);
+    let labels = [
+        ("project", batched.project.to_string()),
+        ("deployment", deployment.to_owned()),
+        ("model", batched.model.to_string()),
+        ("version", batched.version.to_string()),
+    ];
+    let rows = metrics::histogram!("volary_predict_batch_rows", &labels);
+    for (size, n) in &counts.sizes {
+        rows.record_many(*size as f64, usize::try_from(*n).unwrap_or(usize::MAX));
+    }
+    let waits = metrics::histogram!("volary_predict_batch_wait_seconds", &labels);
+    record(&waits, &counts.waits);
 }
 
 fn count(subject: &Subject, counts: &Counts) {
@@ -113,13 +131,12 @@ fn count(subject: &Subject, counts: &Counts) {
     requests("422", counts.refused);
     metrics::counter!("volary_predict_errors_total", &labels).increment(errors);
     let latency = metrics::histogram!("volary_predict_duration_seconds", &labels);
-    for (bar, n) in counts
-        .latency
-        .bars
-        .iter()
-        .enumerate()
-        .filter(|(_, n)| **n > 0)
-    {
-        latency.record_many(LatencyHistogram::upper_micros(bar) / 1e6, *n as usize);
+    record(&latency, &counts.latency);
+}
+
+fn record(histogram: &metrics::Histogram, counted: &LatencyHistogram) {
+    let bars = counted.bars.iter().enumerate();
+    for (bar, n) in bars.filter(|(_, n)| **n > 0) {
+        histogram.record_many(LatencyHistogram::upper_micros(bar) / 1e6, *n as usize);
     }
 }

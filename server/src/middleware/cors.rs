@@ -7,7 +7,7 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
@@ -18,17 +18,32 @@ const ALLOWED: HeaderValue = HeaderValue::from_static(
 );
 /// What a page may read of the answer, besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "x-request-id, x-model-version, ratelimit, ratelimit-policy, retry-after, server-timing",
+    "x-request-id, x-model-version, ratelimit, ratelimit-policy, retry-after, server-timing, location, preference-applied, \
+     idempotency-replayed",
 );
 /// How long a browser need not ask again, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// Answers what a browser asks before it sends a prediction of another site.
+/// What a page asks for, as far as its path tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// A prediction of the deployment of this name.
+    Deployment(&'a str),
+    /// A prediction that was accepted earlier: any deployment that lists the origin allows it.
+    Prediction,
+}
+
+/// Answers what a browser asks before a page of another site sends this method.
 ///
 /// # Errors
 /// 403, in the same words for an origin that is not listed and for a deployment that is not there.
-pub fn preflight(state: &AppState, deployment: &str, request: &HeaderMap) -> ApiResult<Response> {
-    let Some(origin) = allowed(state, None, deployment, request) else {
+pub fn preflight(
+    state: &AppState,
+    asked: Asked<'_>,
+    method: &Method,
+    request: &HeaderMap,
+) -> ApiResult<Response> {
+    let Some(origin) = allowed(state, None, asked, request) else {
         return Err(ApiError::http(
             StatusCode::FORBIDDEN,
             "origin_not_allowed",
@@ -38,10 +53,9 @@ pub fn preflight(state: &AppState, deployment: &str, request: &HeaderMap) -> Api
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("POST"),
-    );
+    if let Ok(method) = HeaderValue::from_str(method.as_str()) {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, method);
+    }
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -53,11 +67,11 @@ pub fn preflight(state: &AppState, deployment: &str, request: &HeaderMap) -> Api
 pub fn expose(
     state: &AppState,
     project: Option<ProjectId>,
-    deployment: &str,
+    asked: Asked<'_>,
     request: &HeaderMap,
     response: &mut HeaderMap,
 ) {
-    let Some(origin) = allowed(state, project, deployment, request) else {
+    let Some(origin) = allowed(state, project, asked, request) else {
         return;
     };
     response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -68,7 +82,7 @@ pub fn expose(
 fn allowed(
     state: &AppState,
     project: Option<ProjectId>,
-    deployment: &str,
+    asked: Asked<'_>,
     request: &HeaderMap,
 ) -> Option<HeaderValue> {
     let mut origins = request.get_all(ORIGIN).iter();
@@ -77,6 +91,9 @@ fn allowed(
         return None;
     }
     let snapshot = state.serving.snapshot();
-    let allowed = snapshot.allowed_origin(project, deployment, origin)?;
+    let allowed = match asked {
+        Asked::Deployment(name) => snapshot.allowed_origin(project, name, origin)?,
+        Asked::Prediction => snapshot.allowed_origin_of_any(project, origin)?,
+    };
     HeaderValue::from_str(allowed).ok()
 }

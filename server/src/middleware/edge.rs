@@ -2,6 +2,7 @@
 //! the bodies of errors, adds the security headers, and logs the request. One layer, because the prediction path has it too.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -58,7 +59,8 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
         now,
     };
     let mut response = error::finish(&failed, response);
-    headers::secure(&seen.path, over_tls, response.headers_mut());
+    headers::secure(&seen.path, response.headers_mut());
+    headers::secure_transport(over_tls, response.headers_mut());
     response
         .headers_mut()
         .insert(X_REQUEST_ID, request_id.header());
@@ -140,26 +142,62 @@ impl Line<'_> {
     /// In the shape of every other line. Only the path can hold what JSON escapes: ids, names and addresses are checked,
     /// methods are tokens, and routes are our own.
     fn write(&self, text: &mut Vec<u8>) -> io::Result<()> {
-        write!(
+        write!(text, r#"{{"timestamp":"{}"#, self.now)?;
+        extend(
             text,
-            r#"{{"timestamp":"{}","level":"INFO","message":"request","request_id":"{}","method":"{}","path":"#,
-            self.now,
-            self.request_id.as_str(),
-            self.method.as_str(),
-        )?;
+            [
+                r#"","level":"INFO","message":"request","request_id":""#,
+                self.request_id.as_str(),
+                r#"","method":""#,
+                self.method.as_str(),
+                r#"","path":"#,
+            ],
+        );
         serde_json::to_writer(&mut *text, self.path)?;
-        write!(
+        let micros = self.started.elapsed().as_micros() as u64;
+        extend(
             text,
-            r#","route":"{}","status":{},"micros":{},"client":"{}""#,
-            self.route,
-            self.status.as_u16(),
-            self.started.elapsed().as_micros(),
-            self.client.0,
-        )?;
-        if let Some(Served { model, version }) = self.served {
-            write!(text, r#","model":"{model}","version":{version}"#)?;
+            [
+                r#","route":""#,
+                self.route,
+                r#"","status":"#,
+                self.status.as_str(),
+                r#","micros":"#,
+                itoa::Buffer::new().format(micros),
+                r#","client":""#,
+            ],
+        );
+        match self.client.0 {
+            IpAddr::V4(address) => {
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    let dot = if place == 0 { "" } else { "." };
+                    extend(text, [dot, itoa::Buffer::new().format(octet)]);
+                }
+            }
+            IpAddr::V6(address) => write!(text, "{address}")?,
         }
-        writeln!(text, r#","target":"{}"}}"#, logging::ACCESS)
+        if let Some(Served { model, version }) = self.served {
+            extend(
+                text,
+                [
+                    r#"","model":""#,
+                    model.as_str(),
+                    r#"","version":"#,
+                    itoa::Buffer::new().format(*version),
+                    r#","target":""#,
+                ],
+            );
+        } else {
+            extend(text, [r#"","target":""#]);
+        }
+        extend(text, [logging::ACCESS, "\"}\n"]);
+        Ok(())
+    }
+}
+
+fn extend<const N: usize>(text: &mut Vec<u8>, pieces: [&str; N]) {
+    for piece in pieces {
+        text.extend_from_slice(piece.as_bytes());
     }
 }
 
@@ -176,7 +214,7 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use serde_json::{Value, json};
 
@@ -185,31 +223,38 @@ mod tests {
     #[test]
     fn a_line_is_json_whatever_the_path_holds() {
         let request_id = RequestId::from_text("r-1");
-        let served = Served {
-            model: domain::Name::new("price").unwrap(),
-            version: 3,
+        let model = domain::Name::new("price").unwrap();
+        let served = Served { model, version: 3 };
+        let line = |client, served| {
+            let mut text = Vec::new();
+            Line {
+                method: &Method::POST,
+                path: "/predict/a\"b\\c\u{1}",
+                route: "/predict/{deployment}",
+                request_id: &request_id,
+                client: ClientIp(client),
+                started: Instant::now(),
+                now: Timestamp::UNIX_EPOCH,
+                status: StatusCode::OK,
+                served,
+            }
+            .write(&mut text)
+            .unwrap();
+            assert!(text.ends_with(b"}\n"));
+            let mut line: Value = serde_json::from_slice(&text).unwrap();
+            assert!(line["micros"].take().is_u64());
+            line
         };
-        let mut text = Vec::new();
-        Line {
-            method: &Method::POST,
-            path: "/predict/a\"b\\c\u{1}",
-            route: "/predict/{deployment}",
-            request_id: &request_id,
-            client: ClientIp(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            started: Instant::now(),
-            now: Timestamp::UNIX_EPOCH,
-            status: StatusCode::OK,
-            served: Some(&served),
-        }
-        .write(&mut text)
-        .unwrap();
-        let mut line: Value = serde_json::from_slice(&text).unwrap();
-        assert!(line["micros"].take().is_u64());
-        let expected = json!({
+        let mut expected = json!({
             "timestamp": "1970-01-01T00:00:00Z", "level": "INFO", "message": "request", "request_id": "r-1",
             "method": "POST", "path": "/predict/a\"b\\c\u{1}", "route": "/predict/{deployment}", "status": 200,
             "micros": null, "client": "127.0.0.1", "model": "price", "version": 3, "target": "access",
         });
-        assert_eq!(line, expected);
+        assert_eq!(line(Ipv4Addr::LOCALHOST.into(), Some(&served)), expected);
+        let members = expected.as_object_mut().unwrap();
+        members.remove("model");
+        members.remove("version");
+        members["client"] = json!("::1");
+        assert_eq!(line(Ipv6Addr::LOCALHOST.into(), None), expected);
     }
 }

@@ -102,7 +102,7 @@ fn operation(signature: &Signature) -> Value {
                 "headers": {
                     "x-request-id": text("What to search the log for"),
                     "x-model-version": {"description": "The version that answered", "schema": {"type": "integer"}},
-                    "server-timing": text("Milliseconds for auth, parse and predict, and for load when the request waited for the model to be loaded"),
+                    "server-timing": text("Milliseconds for auth, parse and predict, for load when the request waited for the model to be loaded, and for queue when it waited to be computed together with others"),
                     "ratelimit": text("What is left of the key's quota"),
                     "ratelimit-policy": text("The key's quota"),
                 },

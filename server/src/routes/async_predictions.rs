@@ -11,8 +11,10 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use domain::async_predictions::{AsyncPredictRequest, AsyncPrediction};
+use domain::ids::ProjectId;
 use domain::predictions::PredictResponse;
 use domain::{Actor, Error, Result};
+use http::{HeaderMap, Method};
 use platform::async_predictions::StoredPrediction;
 use serde::Deserialize;
 use serving::limits::Allowance;
@@ -27,6 +29,7 @@ use super::predict::{OfDeployment, XCanary};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::request_id::is_well_formed;
 use crate::extract::{Json, Path};
+use crate::middleware::cors;
 use crate::openapi::Problems;
 use crate::state::AppState;
 
@@ -36,9 +39,9 @@ pub(super) use submit::submit;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(create))
-        .routes(routes!(get))
-        .routes(routes!(cancel))
+        .routes(routes!(create, preflight_create))
+        .routes(routes!(get, preflight_get))
+        .routes(routes!(cancel, preflight_cancel))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -69,6 +72,22 @@ async fn create(
     Box::pin(submit(&state, &path.deployment, request)).await
 }
 
+/// Ask whether a page may predict with a deployment, later
+///
+/// As for `/predict/{deployment}`.
+#[utoipa::path(options, path = "/predict/{deployment}/async", operation_id = "predict_async_preflight", tag = "predictions", security(()),
+    params(OfDeployment, ("origin" = String, Header, description = "The page's")),
+    responses((status = 204, description = "It may", headers(
+        ("access-control-allow-origin" = String, description = "The page's origin, or `*`"))), Problems))]
+async fn preflight_create(
+    State(state): State<AppState>,
+    Path(path): Path<OfDeployment>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let asked = cors::Asked::Deployment(&path.deployment);
+    cors::preflight(&state, asked, &Method::POST, &headers)
+}
+
 /// Get a prediction that was asked for earlier
 ///
 /// Needs what predicting needs: the scope `predict:<deployment>` or `predict:*`. Kept for a day after its end, unless the
@@ -88,11 +107,23 @@ async fn get(
         .map(|wait| wait.min(longest));
     let call = Call::routed(&state, &parts, Target::Server);
     let (admitted, allowance) = admit(&call);
+    let project = admitted.as_ref().ok().map(|caller| caller.key.project);
     let shown = match admitted {
         Ok(caller) => look(&state, &caller.actor(), &path.request_id, wait).await,
         Err(error) => Err(error),
     };
-    show(shown, allowance.as_ref())
+    show(&call, project, shown, allowance.as_ref())
+}
+
+/// Ask whether a page may get a prediction
+///
+/// It may when any deployment lists its origin.
+#[utoipa::path(options, path = "/api/v1/predictions/{request_id}", operation_id = "get_prediction_preflight", tag = "predictions",
+    security(()), params(OfPrediction, ("origin" = String, Header, description = "The page's")),
+    responses((status = 204, description = "It may", headers(
+        ("access-control-allow-origin" = String, description = "The page's origin, or `*`"))), Problems))]
+async fn preflight_get(State(state): State<AppState>, headers: HeaderMap) -> ApiResult<Response> {
+    cors::preflight(&state, cors::Asked::Prediction, &Method::GET, &headers)
 }
 
 /// Cancel a prediction
@@ -108,11 +139,26 @@ async fn cancel(
     let (parts, _) = request.into_parts();
     let call = Call::routed(&state, &parts, Target::Server);
     let (admitted, allowance) = admit(&call);
+    let project = admitted.as_ref().ok().map(|caller| caller.key.project);
     let shown = match admitted {
         Ok(caller) => end(&state, &caller.actor(), &path.request_id).await,
         Err(error) => Err(error),
     };
-    show(shown, allowance.as_ref())
+    show(&call, project, shown, allowance.as_ref())
+}
+
+/// Ask whether a page may cancel a prediction
+///
+/// It may when any deployment lists its origin.
+#[utoipa::path(options, path = "/api/v1/predictions/{request_id}/cancel", operation_id = "cancel_prediction_preflight",
+    tag = "predictions", security(()), params(OfPrediction, ("origin" = String, Header, description = "The page's")),
+    responses((status = 204, description = "It may", headers(
+        ("access-control-allow-origin" = String, description = "The page's origin, or `*`"))), Problems))]
+async fn preflight_cancel(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    cors::preflight(&state, cors::Asked::Prediction, &Method::POST, &headers)
 }
 
 async fn look(
@@ -130,11 +176,19 @@ async fn end(state: &AppState, actor: &Actor, request_id: &str) -> Result<AsyncP
     platform::async_predictions::cancel(&state.platform, actor, request_id).await
 }
 
-fn show(shown: Result<AsyncPrediction>, allowance: Option<&Allowance>) -> Response {
+fn show(
+    call: &Call<'_>,
+    project: Option<ProjectId>,
+    shown: Result<AsyncPrediction>,
+    allowance: Option<&Allowance>,
+) -> Response {
     let answered = shown
         .map(|prediction| Json(prediction).into_response())
         .map_err(ApiError::from);
-    limited(answered, allowance)
+    let mut response = limited(answered, allowance);
+    let (asked, headers) = (cors::Asked::Prediction, response.headers_mut());
+    cors::expose(call.state, project, asked, call.headers, headers);
+    response
 }
 
 /// With what is left of the key's quota.

@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const BUCKETS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
+/// Rows; up to the largest batch that a deployment may have.
+const BATCH_BUCKETS: [f64; 11] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+];
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -188,7 +192,9 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         .get_or_init(|| {
             let builder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS);
+            let rows = Matcher::Suffix("_batch_rows".to_owned());
             builder
+                .and_then(|builder| builder.set_buckets_for_metric(rows, &BATCH_BUCKETS))
                 .and_then(PrometheusBuilder::install_recorder)
                 .inspect_err(|error| tracing::error!(%error, "no metrics"))
                 .ok()

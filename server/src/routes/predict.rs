@@ -11,13 +11,14 @@ pub(super) mod document;
 pub(crate) mod load;
 mod pages;
 pub(super) mod respond;
+mod work;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use domain::async_predictions::AsyncPrediction;
 use domain::predictions::{PredictRequest, PredictResponse};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -79,7 +80,7 @@ pub(super) enum XCanary {
     request_body = PredictRequest,
     responses((status = 200, body = PredictResponse, headers(
         ("x-model-version" = i32, description = "The version that answered"),
-        ("server-timing" = String, description = "Milliseconds for auth, parse and predict, and for load when the request waited for a version to be loaded"),
+        ("server-timing" = String, description = "Milliseconds for auth, parse and predict, for load when the request waited for a version to be loaded, and for queue when it waited to be computed together with others"),
         ("ratelimit" = String, description = "What is left of the key's quota"),
         ("ratelimit-policy" = String, description = "The key's quota"))),
         (status = 202, description = "Accepted, as the client preferred", body = AsyncPrediction, headers(("location" = String, description = "The prediction"))),
@@ -100,7 +101,7 @@ async fn by_deployment(
     cors::expose(
         &state,
         project,
-        &path.deployment,
+        cors::Asked::Deployment(&path.deployment),
         &parts.headers,
         response.headers_mut(),
     );
@@ -120,7 +121,12 @@ async fn preflight(
     Path(path): Path<OfDeployment>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    cors::preflight(&state, &path.deployment, &headers)
+    cors::preflight(
+        &state,
+        cors::Asked::Deployment(&path.deployment),
+        &Method::POST,
+        &headers,
+    )
 }
 
 /// Predict with a version of a model

@@ -225,10 +225,12 @@ async fn the_form_on_its_page_sets_all_of_it() {
         let fields = [
             ("project", "default"),
             ("name", CROWDED),
-            ("max_in_flight", written),
-            ("max_queue", "5"),
-            ("min_warm", "0"),
-            ("idle_seconds", "60"),
+            ("form[max_in_flight]", written),
+            ("form[max_queue]", "5"),
+            ("form[min_warm]", "0"),
+            ("form[idle_seconds]", "60"),
+            ("form[max_batch]", "8"),
+            ("form[max_delay_us]", "500"),
         ];
         let form = served.app.form("/_fn/set_deployment_capacity", &fields);
         let form = form
@@ -236,8 +238,15 @@ async fn the_form_on_its_page_sets_all_of_it() {
             .header("accept", "text/html");
         assert_eq!(form.send().await.unwrap().status(), 302);
         let found = set(&served, &key, json!({})).await;
-        let settings = ["max_in_flight", "max_queue", "min_warm", "idle_seconds"];
+        let settings = [
+            "max_queue",
+            "min_warm",
+            "idle_seconds",
+            "max_batch",
+            "max_delay_us",
+        ];
         let settings = settings.map(|setting| found[setting].clone());
-        assert_eq!(settings, [max_in_flight, json!(5), json!(0), json!(60)]);
+        assert_eq!(settings, [5, 0, 60, 8, 500].map(Value::from));
+        assert_eq!(found["max_in_flight"], max_in_flight);
     }
 }

@@ -7,9 +7,9 @@ use domain::deployments::DeploymentSpec;
 use platform::{Clock, deployments};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use testkit::TestPlatform;
+use testkit::{TestPlatform, until};
 
-use crate::harness::{App, json as body, name, problem};
+use crate::harness::{App, json as body, location, name, problem};
 use crate::served::{SYSTEM, Served, header, parcel};
 
 const PAGE: &str = "https://app.example.com";
@@ -49,7 +49,8 @@ fn assert_readable(answer: &Response) {
         ("access-control-allow-origin".to_owned(), PAGE.to_owned()),
         (
             "access-control-expose-headers".to_owned(),
-            "x-request-id, x-model-version, ratelimit, ratelimit-policy, retry-after, server-timing"
+            "x-request-id, x-model-version, ratelimit, ratelimit-policy, retry-after, server-timing, location, \
+             preference-applied, idempotency-replayed"
                 .to_owned(),
         ),
     ]);
@@ -193,6 +194,82 @@ async fn a_star_stands_for_every_page() {
     }
     list(&served, &[]).await;
     assert_silent(&served.ask().header("origin", PAGE).send().await.unwrap());
+}
+
+/// What a browser sends before a page calls this path.
+fn preflight_of(app: &App, method: &str, path: &str, origin: &str) -> RequestBuilder {
+    app.request(Method::OPTIONS, path)
+        .header("origin", origin)
+        .header("access-control-request-method", method)
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type,idempotency-key,prefer",
+        )
+}
+
+#[tokio::test]
+async fn a_page_may_ask_now_and_read_the_answer_later() {
+    let served = Served::start().await;
+    list(&served, &[PAGE]).await;
+    let database = &served.app.platform.database;
+    database.hold_async_predictions(true).await;
+    let preferring = served.ask().header("prefer", "respond-async");
+    let later = served.to("/predict/price/async", json!({"rooms": 3}));
+    let later = later.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    let again = later.try_clone().unwrap();
+    let mut paths = Vec::new();
+    for request in [preferring, later, again] {
+        let accepted = request.header("origin", PAGE).send().await.unwrap();
+        assert_eq!(accepted.status(), 202);
+        assert_readable(&accepted);
+        paths.push(location(&accepted).to_owned());
+    }
+    assert_eq!(paths[1], paths[2], "the same key, the same prediction");
+    for (method, path) in [
+        ("POST", "/predict/price/async".to_owned()),
+        ("GET", paths[0].clone()),
+        ("POST", format!("{}/cancel", paths[0])),
+    ] {
+        let asked = preflight_of(&served.app, method, &path, PAGE);
+        let asked = asked.send().await.unwrap();
+        assert_eq!(asked.status(), 204, "{path}");
+        let told = cors(&asked);
+        assert_eq!(told["access-control-allow-origin"], PAGE);
+        assert_eq!(told["access-control-allow-methods"], method);
+        for sent in ["authorization", "idempotency-key", "prefer"] {
+            assert!(told["access-control-allow-headers"].contains(sent));
+        }
+        let refused = preflight_of(&served.app, method, &path, OTHER_PAGE);
+        let refused = refused_preflight(refused).await;
+        assert_eq!(refused["error_code"], "origin_not_allowed");
+    }
+    let of_page = |request: RequestBuilder| request.bearer_auth(&served.key).header("origin", PAGE);
+    let cancel = served.app.post(&format!("{}/cancel", paths[1]));
+    let cancelled = of_page(cancel).send().await.unwrap();
+    assert_readable(&cancelled);
+    assert_eq!(body(cancelled, 200).await["status"], "cancelled");
+    database.hold_async_predictions(false).await;
+    let result = until("the answer", async || {
+        let found = of_page(served.app.get(&paths[0])).send().await.unwrap();
+        assert_readable(&found);
+        body(found, 200).await.get("result").cloned()
+    });
+    assert_eq!(result.await["predictions"], json!([13.0]));
+    // What is wrong can be read, too.
+    let absent = of_page(served.app.get("/api/v1/predictions/absent"));
+    let absent = absent.send().await.unwrap();
+    assert_readable(&absent);
+    problem(absent, 404).await;
+    let wrong = served.to("/predict/price/async", json!({"rooms": "many"}));
+    let wrong = wrong.header("origin", PAGE).send().await.unwrap();
+    assert_readable(&wrong);
+    problem(wrong, 422).await;
+    let anonymous = served.app.get(&paths[0]).header("origin", PAGE);
+    let anonymous = anonymous.send().await.unwrap();
+    assert_readable(&anonymous);
+    problem(anonymous, 401).await;
+    let other = served.app.get(&paths[0]).bearer_auth(&served.key);
+    assert_silent(&other.header("origin", OTHER_PAGE).send().await.unwrap());
 }
 
 #[tokio::test]

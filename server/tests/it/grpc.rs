@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod connections;
+mod deadlines;
 mod refusals;
 
 use domain::Scope;
@@ -27,7 +28,10 @@ struct Channel {
 
 impl Channel {
     async fn open() -> Self {
-        let served = Served::start().await;
+        Self::to(Served::start().await).await
+    }
+
+    async fn to(served: Served) -> Self {
         served.deploy("house", &house()).await;
         served.deploy("parcel", &parcel()).await;
         let client = Client::connect(served.app.address).await;

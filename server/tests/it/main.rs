@@ -12,8 +12,10 @@
 )]
 
 mod access;
+mod algorithms;
 mod async_predictions;
 mod auth;
+mod batches;
 mod capacity;
 mod cors;
 mod datasets;
@@ -35,6 +37,7 @@ mod predict;
 mod process;
 mod scoring_runs;
 mod served;
+mod slow;
 mod tls;
 mod walkthrough;
 mod warmth;

@@ -6,7 +6,7 @@ use domain::ids::RolloutId;
 use domain::models::{InputField, Signature};
 use domain::rollouts::{RolloutMode, RolloutPolicy, RolloutSpec, Step};
 use domain::{Actor, Name, Scope};
-use model::{Artifact, Transform};
+use model::{Artifact, Node, Split, Test, Transform, Tree, Trees};
 use platform::{deployments, rollouts};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -31,14 +31,20 @@ impl Served {
         Self::on(App::start().await).await
     }
 
+    /// As [`Self::start`], with versions made of trees: they say the same, up to 32 rooms.
+    pub(crate) async fn start_grown() -> Self {
+        Self::with(App::start().await, grown).await
+    }
+
     pub(crate) async fn on(app: App) -> Self {
+        Self::with(app, artifact).await
+    }
+
+    async fn with(app: App, artifact: impl Fn(f64, f64) -> Artifact) -> Self {
         let project = app.platform.project();
         let price = name("price");
-        for artifact in [
-            artifact(10.0, 1.0),
-            artifact(20.0, 1.0),
-            artifact(0.0, 1e308),
-        ] {
+        for (intercept, coefficient) in [(10.0, 1.0), (20.0, 1.0), (0.0, 1e308)] {
+            let artifact = artifact(intercept, coefficient);
             let bytes = model::encode(&artifact).unwrap();
             app.platform
                 .version(&project, &price, &bytes, &artifact.signature)
@@ -152,13 +158,37 @@ pub(crate) fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
         .unwrap()
 }
 
-fn artifact(intercept: f64, coefficient: f64) -> Artifact {
-    let rooms = InputField {
+fn rooms() -> InputField {
+    InputField {
         min: Some(0.0),
         max: Some(10.0),
         ..input("rooms", ColumnType::Float, json!(1.0))
+    }
+}
+
+fn artifact(intercept: f64, coefficient: f64) -> Artifact {
+    Artifact::linear("price", intercept, vec![(rooms(), numeric(coefficient))])
+}
+
+/// A tree for each room that there may be: it adds `step` from that room on.
+fn grown(base: f64, step: f64) -> Artifact {
+    let trees = (1..=32).map(|room| Tree {
+        nodes: vec![
+            Node::Split(Split {
+                input: 0,
+                test: Test::Below(f64::from(room)),
+                missing_left: true,
+                right: 2,
+            }),
+            Node::Leaf(0.0),
+            Node::Leaf(step),
+        ],
+    });
+    let trees = Trees {
+        base,
+        trees: trees.collect(),
     };
-    Artifact::linear("price", intercept, vec![(rooms, numeric(coefficient))])
+    Artifact::trees("price", vec![rooms()], trees)
 }
 
 fn house_artifact() -> Artifact {

@@ -23,13 +23,13 @@ fn row() -> Value {
 
 impl Served {
     /// At nine o'clock, with these options.
-    async fn at_nine(options: &[&str]) -> Self {
+    pub(crate) async fn at_nine(options: &[&str]) -> Self {
         Self::on(App::start_with(TestPlatform::new().await, options).await).await
     }
 
     /// Model and deployment of this name, let go after a minute. It is loaded at first. A name that no other test has:
     /// what a process counts, it counts for all of them.
-    async fn sleepy(&self, deployment: &str) {
+    pub(crate) async fn sleepy(&self, deployment: &str) {
         self.deploy(deployment, &parcel()).await;
         self.warm(deployment, deployment, 0).await;
     }
@@ -47,7 +47,7 @@ impl Served {
     }
 
     /// What a minute without requests does.
-    fn sleep(&self) {
+    pub(crate) fn sleep(&self) {
         self.pass(61);
     }
 

@@ -3,7 +3,7 @@ use leptos::prelude::*;
 use crate::calls::{Change, ChangeForm};
 use crate::components::dialog::Dialog;
 use crate::components::error_panel::FormError;
-use crate::components::field::{CheckField, SelectField, TextField};
+use crate::components::field::{CheckField, SelectField, TextField, options};
 use crate::components::submit::Submit;
 use crate::context::use_project;
 use crate::server_fns::api_keys::CreateApiKey;
@@ -30,15 +30,12 @@ pub(super) fn CreateDialog(create: Change<CreateApiKey>) -> impl IntoView {
         .into_iter()
         .map(|(scope, hint, checked)| view! { <CheckField name="form[scopes][]" value=scope label=scope hint checked/> })
         .collect_view();
-    let expiries = [
+    let expiries = options([
         ("30", "30 days"),
         ("90", "90 days"),
         ("365", "A year"),
         ("", "Never: rotate it yourself"),
-    ]
-    .into_iter()
-    .map(|(days, label)| (days.to_owned(), label.to_owned()))
-    .collect::<Vec<_>>();
+    ]);
     // The page that follows a plain form that was refused shows the form again, with the reason.
     let was_refused = create.failure().with_untracked(Option::is_some);
     let budget = budget_fields(create);
@@ -75,13 +72,8 @@ pub(super) fn CreateDialog(create: Change<CreateApiKey>) -> impl IntoView {
 }
 
 fn budget_fields(create: Change<CreateApiKey>) -> AnyView {
-    let choices = |choices: [(&str, &str); 2]| {
-        choices
-            .map(|(value, label)| (value.to_owned(), label.to_owned()))
-            .to_vec()
-    };
-    let periods = choices([("month", "month"), ("day", "day")]);
-    let ends = choices([
+    let periods = options([("month", "month"), ("day", "day")]);
+    let ends = options([
         ("refuse", "Refuse them"),
         ("count", "Answer and count them"),
     ]);

@@ -7,7 +7,7 @@ use crate::calls::ChangeForm;
 use crate::components::badge::Badge;
 use crate::components::dialog::{Dialog, DialogButton};
 use crate::components::error_panel::FormError;
-use crate::components::field::SelectField;
+use crate::components::field::{SelectField, options};
 use crate::components::numbers::count;
 use crate::components::status::Status;
 use crate::components::submit::Submit;
@@ -105,15 +105,12 @@ fn KeyButtons(key: ApiKey, actions: KeyActions) -> impl IntoView {
 #[component]
 fn RotateDialog(id: String, key: ApiKey, actions: KeyActions) -> impl IntoView {
     let project = use_project();
-    let overlaps = [
+    let overlaps = options([
         ("0", "End at once"),
         ("3600", "1 hour"),
         ("86400", "24 hours"),
         ("604800", "7 days"),
-    ]
-    .into_iter()
-    .map(|(seconds, label)| (seconds.to_owned(), label.to_owned()))
-    .collect::<Vec<_>>();
+    ]);
     let select = format!("{id}-overlap");
     view! {
         <Dialog id title=format!("Rotate the key {}", key.name)>

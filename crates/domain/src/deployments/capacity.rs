@@ -14,6 +14,10 @@ pub struct Capacity {
     pub min_warm: i32,
     /// Seconds without a request after which versions are let go that do not stay loaded.
     pub idle_seconds: i32,
+    /// Most rows that a model which gains from it is given at once.
+    pub max_batch: i32,
+    /// Microseconds for which such a batch waits for more rows than it has.
+    pub max_delay_us: i32,
 }
 
 impl Default for Capacity {
@@ -23,6 +27,8 @@ impl Default for Capacity {
             max_queue: 64,
             min_warm: 1,
             idle_seconds: 300,
+            max_batch: 32,
+            max_delay_us: 0,
         }
     }
 }
@@ -31,6 +37,9 @@ impl Capacity {
     pub const MOST: i32 = 10_000;
     /// Fewer seconds would let go of a version between two requests of one visitor.
     pub const LEAST_IDLE: i32 = 10;
+    pub const LARGEST_BATCH: i32 = 1024;
+    /// A tenth of a second: nobody wants to wait longer for the sake of others.
+    pub const LONGEST_DELAY: i32 = 100_000;
 
     /// How long without a request its versions stay loaded, in seconds; they stay for ever without it.
     #[must_use]
@@ -65,6 +74,14 @@ impl Capacity {
         let expected = format!("at least {least} seconds");
         let is_right = self.idle_seconds >= least;
         check("/idle_seconds", self.idle_seconds, is_right, expected);
+        let largest = Self::LARGEST_BATCH;
+        let expected = format!("1 to {largest} rows");
+        let is_right = (1..=largest).contains(&self.max_batch);
+        check("/max_batch", self.max_batch, is_right, expected);
+        let longest = Self::LONGEST_DELAY;
+        let expected = format!("0 to {longest} microseconds");
+        let is_right = (0..=longest).contains(&self.max_delay_us);
+        check("/max_delay_us", self.max_delay_us, is_right, expected);
         if errors.is_empty() {
             Ok(self)
         } else {
@@ -84,6 +101,8 @@ impl DeploymentSpec {
             max_queue: self.max_queue.unwrap_or(present.max_queue),
             min_warm: self.min_warm.unwrap_or(present.min_warm),
             idle_seconds: self.idle_seconds.unwrap_or(present.idle_seconds),
+            max_batch: self.max_batch.unwrap_or(present.max_batch),
+            max_delay_us: self.max_delay_us.unwrap_or(present.max_delay_us),
         };
         wanted.checked()
     }
@@ -117,6 +136,8 @@ mod tests {
             max_queue: 3,
             min_warm: 0,
             idle_seconds: 60,
+            max_batch: 8,
+            max_delay_us: 50,
         };
         let wanted = |settings| spec(settings).capacity(present).unwrap();
         assert_eq!(wanted(""), present);
@@ -137,6 +158,12 @@ mod tests {
             ..present
         };
         assert_eq!(wanted(r#","min_warm":1,"idle_seconds":10"#), warm);
+        let alone = Capacity {
+            max_batch: 1,
+            max_delay_us: 0,
+            ..present
+        };
+        assert_eq!(wanted(r#","max_batch":1,"max_delay_us":0"#), alone);
     }
 
     #[test]
@@ -164,6 +191,17 @@ mod tests {
         assert_eq!(
             refused(r#","min_warm":2,"idle_seconds":9"#),
             [named("/min_warm", "2"), named("/idle_seconds", "9")]
+        );
+        assert_eq!(
+            refused(r#","max_batch":0,"max_delay_us":-1"#),
+            [named("/max_batch", "0"), named("/max_delay_us", "-1")]
+        );
+        assert_eq!(
+            refused(r#","max_batch":1025,"max_delay_us":100001"#),
+            [
+                named("/max_batch", "1025"),
+                named("/max_delay_us", "100001")
+            ]
         );
     }
 }

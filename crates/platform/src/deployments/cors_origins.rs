@@ -1,13 +1,11 @@
 //! Which web pages may call a deployment from a browser.
 
 use domain::deployments::{CorsOrigins, Deployment};
-use domain::{Actor, Name, Permission, Result, Timestamp};
-use serde_json::{Value, json};
-use store::Conn;
-use store::deployments::DeploymentRow;
+use domain::{Actor, Name, Result};
+use serde_json::{Map, Value, json};
 
-use super::{Change, find_locked, get, live_as, record};
-use crate::{Platform, access};
+use super::settings::{self, Setting};
+use crate::Platform;
 
 /// Lets pages of these origins call the deployment, and no others. What is set already changes nothing.
 ///
@@ -20,55 +18,21 @@ pub async fn set_cors_origins(
     name: &Name,
     origins: Vec<String>,
 ) -> Result<Deployment> {
-    let now = platform.clock.now();
-    let mut tx = platform.store.begin().await?;
-    let project_id = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let origins = CorsOrigins::new(origins)?;
-    let row = find_locked(&mut tx, project_id, name).await?;
-    change(&mut tx, now, actor, &row, &origins).await?;
-    tx.commit().await?;
-    platform.live.refresh().await;
-    get(platform, actor, project, name).await
+    let setting = || CorsOrigins::new(origins).map(Setting::CorsOrigins);
+    settings::set(platform, actor, project, name, setting).await
 }
 
-/// The change itself. `row` is locked.
-pub(super) async fn change(
-    conn: &mut Conn,
-    now: Timestamp,
-    actor: &Actor,
-    row: &DeploymentRow,
-    origins: &CorsOrigins,
-) -> Result<()> {
-    if row.cors_origins == *origins {
-        return Ok(());
-    }
-    let rollout = store::rollouts::find_active(conn, row.id).await?;
-    let canary = rollout.map(|rollout| (rollout.canary_version, rollout.weight));
-    let live = |origins: &CorsOrigins| {
-        let live = live_as(&row.model, row.stable_version, canary);
-        with_origins(live, origins)
-    };
-    store::deployments::set_cors_origins(conn, row.id, origins, now).await?;
-    let reason = match origins.as_slice() {
-        [] => format!("no page of another site may call {} any more", row.name),
+pub(super) fn reason(name: &Name, origins: &CorsOrigins) -> String {
+    match origins.as_slice() {
+        [] => format!("no page of another site may call {name} any more"),
         [every] if every == CorsOrigins::EVERY => {
-            format!("the pages of every site may call {}", row.name)
+            format!("the pages of every site may call {name}")
         }
-        listed => format!("pages of {} may call {}", listed.join(", "), row.name),
-    };
-    let change = Change {
-        action: "deployment.cors_origins_set",
-        reason: &reason,
-        before: Some(live(&row.cors_origins)),
-        after: Some(live(origins)),
-    };
-    record(conn, now, row.project, actor, &row.name, change).await
+        listed => format!("pages of {} may call {name}", listed.join(", ")),
+    }
 }
 
-/// What is live, with who may ask for it from a browser.
-pub(super) fn with_origins(mut live: Value, origins: &CorsOrigins) -> Value {
-    if let Value::Object(members) = &mut live {
-        members.insert("cors_origins".to_owned(), json!(origins.as_slice()));
-    }
-    live
+/// Of what a ledger row says is live.
+pub(super) fn members(origins: &CorsOrigins) -> Map<String, Value> {
+    Map::from_iter([("cors_origins".to_owned(), json!(origins.as_slice()))])
 }

@@ -1,9 +1,11 @@
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     reason = "what a test stands on has to be there"
 )]
 
+mod batcher;
 mod built;
 mod deployment;
 mod invocations;

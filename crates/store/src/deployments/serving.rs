@@ -137,7 +137,7 @@ async fn models(conn: &mut Conn) -> Result<Vec<ServingModel>> {
 async fn deployments(conn: &mut Conn) -> Result<Vec<ServingDeployment>> {
     let rows = sqlx::query!(
         r#"SELECT d.id, d.project_id, d.name, d.model_id, d.stable_version_id, d.cors_origins, d.max_in_flight, d.max_queue, d.min_warm,
-                  d.idle_seconds,
+                  d.idle_seconds, d.max_batch, d.max_delay_us,
                   r.id AS "rollout_id?", r.canary_version_id AS "canary_version_id?", r.weight AS "weight?"
            FROM deployments d
            LEFT JOIN rollouts r ON r.deployment_id = d.id AND r.status IN ('running', 'paused')"#
@@ -167,6 +167,8 @@ async fn deployments(conn: &mut Conn) -> Result<Vec<ServingDeployment>> {
                     max_queue: row.max_queue,
                     min_warm: row.min_warm,
                     idle_seconds: row.idle_seconds,
+                    max_batch: row.max_batch,
+                    max_delay_us: row.max_delay_us,
                 },
             })
         })

@@ -26,7 +26,7 @@ use super::{follow, limited};
 use crate::error::ApiResult;
 use crate::extract::{Json, RequestId};
 use crate::middleware::edge::Served;
-use crate::middleware::idempotency;
+use crate::middleware::{cors, idempotency};
 use crate::routes::predict::Caller;
 use crate::routes::predict::answer::{
     Call, Found, LARGE, Target, admit, count_refused, find, forced, routing_key,
@@ -47,11 +47,15 @@ pub(in crate::routes) async fn submit(
     let (parts, body) = request.into_parts();
     let call = Call::routed(state, &parts, Target::Deployment(deployment));
     let (admitted, allowance) = admit(&call);
+    let project = admitted.as_ref().ok().map(|caller| caller.key.project);
     let answered = match admitted {
         Ok(caller) => accept(&call, &caller, &parts, body).await,
         Err(error) => Err(error.into()),
     };
-    limited(answered, allowance.as_ref())
+    let mut response = limited(answered, allowance.as_ref());
+    let (asked, headers) = (cors::Asked::Deployment(deployment), response.headers_mut());
+    cors::expose(state, project, asked, &parts.headers, headers);
+    response
 }
 
 async fn accept(

@@ -4,8 +4,11 @@
 //! A call has one message each way, so all there is of gRPC is how a message is framed (`message`) and how a call says
 //! that it failed (`status`). A message is read once its caller is known, within the limits that other bodies have.
 
+mod deadline;
 mod message;
 mod status;
+
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -31,6 +34,8 @@ use crate::routes::predict::Caller;
 use crate::routes::predict::answer::{Allowed, Call, Ended, Success, Target, admit, predict_from};
 use crate::routes::predict::respond::{rate_headers, respond_with};
 use crate::state::AppState;
+
+use deadline::within;
 
 pub use message::MEDIA_TYPE;
 pub use status::refuse;
@@ -62,13 +67,17 @@ pub fn is_call(path: &str, headers: &HeaderMap) -> bool {
 
 async fn live(request: Request) -> ApiResult<Response> {
     let (parts, body) = request.into_parts();
-    let ServerLiveRequest {} = message::read(&parts.headers, body).await?;
+    let deadline = deadline::of(&parts.headers, Instant::now())?;
+    let read = message::read(&parts.headers, body);
+    let ServerLiveRequest {} = within(deadline, read).await?;
     Ok(message::write(&ServerLiveResponse { live: true }))
 }
 
 async fn ready(State(state): State<AppState>, request: Request) -> ApiResult<Response> {
     let (parts, body) = request.into_parts();
-    let ServerReadyRequest {} = message::read(&parts.headers, body).await?;
+    let deadline = deadline::of(&parts.headers, Instant::now())?;
+    let read = message::read(&parts.headers, body);
+    let ServerReadyRequest {} = within(deadline, read).await?;
     let ready = is_ready(&state);
     Ok(message::write(&ServerReadyResponse { ready }))
 }
@@ -86,7 +95,9 @@ async fn server_metadata(
     body: Body,
 ) -> ApiResult<ServerMetadataResponse> {
     caller?;
-    let ServerMetadataRequest {} = message::read(call.headers, body).await?;
+    let deadline = deadline::of(call.headers, call.arrived)?;
+    let read = message::read(call.headers, body);
+    let ServerMetadataRequest {} = within(deadline, read).await?;
     Ok(messages::ServerMetadata::own().into())
 }
 
@@ -103,9 +114,13 @@ async fn metadata(
     body: Body,
 ) -> ApiResult<ModelMetadataResponse> {
     let caller = caller?;
-    let ModelMetadataRequest { name, version } = message::read(call.headers, body).await?;
-    let call = call.to(named(&name, &version));
-    Ok(describe(&call, &caller, name.clone()).await?.into())
+    let deadline = deadline::of(call.headers, call.arrived)?;
+    within(deadline, async {
+        let ModelMetadataRequest { name, version } = message::read(call.headers, body).await?;
+        let call = call.to(named(&name, &version));
+        Ok(describe(&call, &caller, name.clone()).await?.into())
+    })
+    .await
 }
 
 async fn model_ready(State(state): State<AppState>, request: Request) -> Response {
@@ -121,14 +136,18 @@ async fn readiness(
     body: Body,
 ) -> ApiResult<ModelReadyResponse> {
     let caller = caller?;
-    let ModelReadyRequest { name, version } = message::read(call.headers, body).await?;
-    let call = call.to(named(&name, &version));
-    let ready = match loaded(&call, &caller).await {
-        Ok(version) => version.problem().is_none(),
-        Err(Error::Unavailable { .. }) => false,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(ModelReadyResponse { ready })
+    let deadline = deadline::of(call.headers, call.arrived)?;
+    within(deadline, async {
+        let ModelReadyRequest { name, version } = message::read(call.headers, body).await?;
+        let call = call.to(named(&name, &version));
+        let ready = match loaded(&call, &caller).await {
+            Ok(version) => version.problem().is_none(),
+            Err(Error::Unavailable { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(ModelReadyResponse { ready })
+    })
+    .await
 }
 
 fn told<M: Message>(outcome: ApiResult<M>, allowance: Option<Allowance>) -> Response {
@@ -159,14 +178,18 @@ async fn infer(State(state): State<AppState>, request: Request) -> Response {
     response
 }
 
-async fn predict(call: Call<'_>, caller: &Caller, body: Body) -> ApiResult<Success> {
-    let message = message::bytes(call.headers, body).await?;
-    let Addressee { name, version } =
-        Addressee::of(&message).map_err(|error| Error::Invalid(vec![error]))?;
-    let call = call.to(named(&name, &version));
-    let allowed = Allowed::of(&call, caller)?;
-    let dialect = Protobuf { name: name.clone() };
-    predict_from(&call, caller, allowed, dialect, message).await
+async fn predict(mut call: Call<'_>, caller: &Caller, body: Body) -> ApiResult<Success> {
+    call.deadline = deadline::of(call.headers, call.arrived)?;
+    within(call.deadline, async {
+        let message = message::bytes(call.headers, body).await?;
+        let Addressee { name, version } =
+            Addressee::of(&message).map_err(|error| Error::Invalid(vec![error]))?;
+        let call = call.to(named(&name, &version));
+        let allowed = Allowed::of(&call, caller)?;
+        let dialect = Protobuf { name: name.clone() };
+        predict_from(&call, caller, allowed, dialect, message).await
+    })
+    .await
 }
 
 async fn no_such_method() -> ApiError {

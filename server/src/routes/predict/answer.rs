@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use domain::ids::ProjectId;
 use domain::{Error, Result, Scope, Timestamp};
-use http::HeaderMap;
 use http::header::HeaderName;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use hyper::body::Body as HttpBody;
 use serving::dialects::{Dialect, Native};
 use serving::gate::{Full, Gate, PATIENCE, Turn};
 use serving::limits::Allowance;
-use serving::predict::{self, Answer, Forced};
+use serving::predict::{Answer, Forced};
 use serving::snapshot::Deployment;
 use serving::versions::Version;
 
 use super::body;
 use super::caller::Caller;
+use super::work::Work;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{ClientIp, RequestId};
 use crate::middleware::edge::Served;
@@ -51,6 +52,8 @@ pub(in crate::routes) struct Call<'a> {
     pub(in crate::routes) request_id: RequestId,
     pub(super) client: ClientIp,
     pub(in crate::routes) arrived: Instant,
+    /// When its client stops waiting, if it said so.
+    pub(in crate::routes) deadline: Option<Instant>,
     pub(in crate::routes) now: Timestamp,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Call<'a> {
             request_id: request_id.unwrap_or_else(|| RequestId::of(headers)),
             client,
             arrived: Instant::now(),
+            deadline: None,
             now: state.platform.clock.now(),
         }
     }
@@ -91,6 +95,21 @@ impl Call<'_> {
     {
         Call { target, ..self }
     }
+
+    /// # Errors
+    /// When nobody waits for an answer any more.
+    fn check_deadline(&self) -> ApiResult<()> {
+        match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => Err(too_late()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// For a client that has stopped waiting.
+pub(in crate::routes) fn too_late() -> ApiError {
+    let message = "the time that the client gave this call was over before there was an answer: give it more, or send fewer at once";
+    ApiError::http(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", message)
 }
 
 /// How a request ended.
@@ -143,7 +162,7 @@ pub(in crate::routes) async fn answer<B, D>(
 ) -> Ended
 where
     B: HttpBody<Data = Bytes> + Unpin,
-    D: Dialect + Send + 'static,
+    D: Dialect + Send + Sync + 'static,
 {
     let (admitted, allowance) = admit(call);
     let project = admitted.as_ref().ok().map(|caller| caller.key.project);
@@ -195,7 +214,7 @@ async fn predict<B, D>(
 ) -> ApiResult<Success>
 where
     B: HttpBody<Data = Bytes> + Unpin,
-    D: Dialect + Send + 'static,
+    D: Dialect + Send + Sync + 'static,
 {
     let headers = call.headers;
     let allowed = Allowed::of(call, caller)?;
@@ -231,7 +250,7 @@ pub(in crate::routes) async fn predict_from<D>(
     body: Bytes,
 ) -> ApiResult<Success>
 where
-    D: Dialect + Send + 'static,
+    D: Dialect + Send + Sync + 'static,
 {
     let Allowed {
         found,
@@ -251,6 +270,7 @@ where
         arrived: call.arrived,
     };
     let turn = found.enter().await?;
+    call.check_deadline()?;
     let (answer, served) = if work.body.len() > LARGE {
         let large = found.gate().enter().await.map_err(overloaded)?;
         let state = state.clone();
@@ -261,6 +281,12 @@ where
             done
         });
         work.await.map_err(Error::internal)??
+    } else if found.gains_from_batches() {
+        let deadline = call.arrived + state.config.http.request_timeout();
+        // Boxed, so that a request that is computed by itself carries none of this.
+        let done = Box::pin(work.run_in_batch(state, &found, deadline)).await;
+        drop(turn);
+        done?
     } else {
         let done = work.run(state, &found);
         drop(turn);
@@ -317,6 +343,26 @@ impl Found {
                 Ok(turn) => Ok(Some(turn)),
                 Err(Full) => Err(crowded(deployment)),
             },
+        }
+    }
+
+    pub(super) fn served(&self, answer: Answer) -> (Answer, Served) {
+        let version = match self {
+            Self::Deployment(deployment) => &deployment.stable.version,
+            Self::Version(version) => version,
+        };
+        let served = Served {
+            model: version.model.clone(),
+            version: answer.version,
+        };
+        (answer, served)
+    }
+
+    #[inline]
+    fn gains_from_batches(&self) -> bool {
+        match self {
+            Self::Deployment(deployment) => deployment.gains_from_batches(),
+            Self::Version(version) => version.gains_from_batches(),
         }
     }
 
@@ -434,46 +480,5 @@ pub(in crate::routes) fn routing_key(call: &Call<'_>, caller: &Caller) -> Vec<u8
             call.request_id.as_str().as_bytes(),
         ]
         .concat(),
-    }
-}
-
-/// A request whose body is there, with all that it needs on another thread.
-pub(super) struct Work<D> {
-    pub(super) dialect: D,
-    pub(super) body: Bytes,
-    pub(super) request_id: RequestId,
-    pub(super) routing_key: Vec<u8>,
-    pub(super) forced: Option<Forced>,
-    pub(super) now: Timestamp,
-    pub(super) arrived: Instant,
-}
-
-impl<D: Dialect> Work<D> {
-    pub(super) fn run(&self, state: &AppState, found: &Found) -> Result<(Answer, Served)> {
-        let request = predict::Request {
-            dialect: &self.dialect,
-            body: &self.body,
-            request_id: self.request_id.as_str(),
-            routing_key: &self.routing_key,
-            forced: self.forced,
-            now: self.now,
-            arrived: self.arrived,
-        };
-        let recorder = &state.serving.recorder;
-        let (answer, model) = match found {
-            Found::Deployment(deployment) => (
-                predict::from_deployment(recorder, deployment, &request)?,
-                &deployment.stable.version.model,
-            ),
-            Found::Version(version) => (
-                predict::from_version(recorder, version, &request)?,
-                &version.model,
-            ),
-        };
-        let served = Served {
-            model: model.clone(),
-            version: answer.version,
-        };
-        Ok((answer, served))
     }
 }

@@ -77,6 +77,7 @@ where
             &state.config.http.trusted_proxies,
         ),
         arrived: Instant::now(),
+        deadline: None,
         now: state.platform.clock.now(),
     };
     let ended = ended(&call, &uri, body).await;
@@ -92,9 +93,14 @@ where
     let (response, served) = respond(ended);
     let mut response = error::finish(&failed, response);
     let over_tls = headers::is_over_tls(state, Some(&peer), &parts.headers);
-    headers::secure(path, over_tls, response.headers_mut());
+    // A prediction has begun with them.
+    if served.is_none() {
+        headers::secure(path, response.headers_mut());
+    }
+    headers::secure_transport(over_tls, response.headers_mut());
     if let Target::Deployment(name) = target {
-        cors::expose(state, project, name, &parts.headers, response.headers_mut());
+        let page = cors::Asked::Deployment(name);
+        cors::expose(state, project, page, &parts.headers, response.headers_mut());
     }
     response
         .headers_mut()

@@ -11,7 +11,8 @@ use platform::access;
 use serving::dialects::Native;
 use serving::predict::Forced;
 
-use super::answer::{Found, Work};
+use super::answer::Found;
+use super::work::Work;
 use crate::extract::request_id::RequestId;
 use crate::state::AppState;
 

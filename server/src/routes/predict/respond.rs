@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::response::IntoResponse as _;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use domain::budgets::BudgetPeriod;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response};
@@ -13,6 +13,7 @@ use serving::predict::Answer;
 
 use super::answer::{Ended, Success};
 use crate::middleware::edge::Served;
+use crate::middleware::headers;
 
 const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 /// How many bytes of a body are JSON, when binary data follows them.
@@ -22,8 +23,8 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Headers of a prediction's answer, those of the outermost layer and of hyper among them.
-const MOST_HEADERS: usize = 20;
+/// Of the values of headers that are written anew for each answer, in bytes.
+const MOST_TEXT: usize = 192;
 
 pub type PredictBody = Full<Bytes>;
 
@@ -37,17 +38,21 @@ pub(in crate::routes) fn respond_with<B: Default>(
     ended: Ended,
     write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
 ) -> (Response<B>, Option<Served>) {
+    let mut text = BytesMut::with_capacity(MOST_TEXT);
     let (mut response, served) = match ended.outcome {
         Ok(Success {
             answer,
             served,
             authenticated,
             loaded,
-        }) => (succeed(answer, authenticated, loaded, write), Some(served)),
+        }) => {
+            let response = succeed(answer, authenticated, loaded, &mut text, write);
+            (response, Some(served))
+        }
         Err(error) => (error.into_response().map(|_| B::default()), None),
     };
     if let Some(allowance) = &ended.allowance {
-        rate_headers(response.headers_mut(), allowance);
+        rate_values(response.headers_mut(), allowance, &mut text);
     }
     (response, served)
 }
@@ -56,14 +61,12 @@ pub(in crate::routes) fn respond_with<B: Default>(
 fn whole(body: Vec<u8>, json_length: Option<usize>) -> Response<PredictBody> {
     let mut response = Response::new(PredictBody::from(body));
     let headers = response.headers_mut();
-    headers.reserve(MOST_HEADERS);
-    let media = if let Some(length) = json_length {
+    headers.clone_from(headers::of_json());
+    if let Some(length) = json_length {
         headers.insert(JSON_LENGTH, length.into());
-        "application/octet-stream"
-    } else {
-        "application/json"
-    };
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        let media = HeaderValue::from_static("application/octet-stream");
+        headers.insert(CONTENT_TYPE, media);
+    }
     response
 }
 
@@ -71,84 +74,79 @@ fn succeed<B>(
     answer: Answer,
     authenticated: Duration,
     loaded: Option<Duration>,
+    text: &mut BytesMut,
     write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
 ) -> Response<B> {
-    let timing = server_timing(authenticated, loaded, answer.parse, answer.predict);
+    let timing = [
+        ("auth;dur=", Some(authenticated)),
+        (", load;dur=", loaded),
+        (", parse;dur=", Some(answer.parse)),
+        (", queue;dur=", answer.queued),
+        (", predict;dur=", Some(answer.predict)),
+    ];
     let mut response = write(answer.body, answer.json_length);
     let headers = response.headers_mut();
-    headers.insert(X_MODEL_VERSION, answer.version.into());
-    insert(headers, SERVER_TIMING, timing);
+    number(text, answer.version);
+    insert(headers, X_MODEL_VERSION, text);
+    server_timing(text, timing);
+    insert(headers, SERVER_TIMING, text);
     response
 }
 
 /// In milliseconds, to the microsecond.
-fn server_timing(
-    auth: Duration,
-    load: Option<Duration>,
-    parse: Duration,
-    predict: Duration,
-) -> Vec<u8> {
-    let mut text = Vec::with_capacity(64);
-    for (name, part) in [
-        ("auth;dur=", Some(auth)),
-        (", load;dur=", load),
-        (", parse;dur=", Some(parse)),
-        (", predict;dur=", Some(predict)),
-    ] {
+fn server_timing(text: &mut BytesMut, parts: [(&str, Option<Duration>); 5]) {
+    for (name, part) in parts {
         let Some(part) = part else { continue };
         let micros = part.as_micros() as u64;
         text.extend_from_slice(name.as_bytes());
-        number(&mut text, micros / 1000);
-        text.push(b'.');
-        text.extend([100, 10, 1].map(|place| b'0' + (micros / place % 10) as u8));
+        number(text, micros / 1000);
+        let places = [100, 10, 1].map(|place| b'0' + (micros / place % 10) as u8);
+        text.extend_from_slice(b".");
+        text.extend_from_slice(&places);
     }
-    text
 }
 
 pub(in crate::routes) fn rate_headers(headers: &mut HeaderMap, allowance: &Allowance) {
-    let item = |first: &str, one: u64, second: &str, other: u64| {
-        let mut text = Vec::with_capacity(32);
-        text.extend_from_slice(first.as_bytes());
-        number(&mut text, one);
-        text.extend_from_slice(second.as_bytes());
-        number(&mut text, other);
-        text
-    };
+    rate_values(headers, allowance, &mut BytesMut::with_capacity(MOST_TEXT));
+}
+
+fn rate_values(headers: &mut HeaderMap, allowance: &Allowance, text: &mut BytesMut) {
     let rate = allowance.rate;
-    let mut left = item(
-        "\"key\";r=",
-        allowance.remaining.into(),
-        ";t=",
-        allowance.reset_seconds,
-    );
-    let mut policy = item(
-        "\"key\";q=",
-        rate.requests.into(),
-        ";w=",
-        rate.per_seconds.into(),
-    );
-    if let Some(part) = allowance.budget {
-        let (of_left, of_policy) = match part.budget.per {
-            BudgetPeriod::Day => (", \"day\";r=", ", \"day\";q="),
-            BudgetPeriod::Month => (", \"month\";r=", ", \"month\";q="),
-        };
-        left.extend(item(of_left, part.remaining, ";t=", part.reset_seconds));
-        policy.extend_from_slice(of_policy.as_bytes());
-        number(&mut policy, part.budget.requests);
+    let budget = allowance.budget.map(|left| match left.budget.per {
+        BudgetPeriod::Day => (", \"day\";", left),
+        BudgetPeriod::Month => (", \"month\";", left),
+    });
+    item(text, "\"key\";", "r=", allowance.remaining.into());
+    item(text, ";", "t=", allowance.reset_seconds);
+    if let Some((name, left)) = budget {
+        item(text, name, "r=", left.remaining);
+        item(text, ";", "t=", left.reset_seconds);
     }
-    insert(headers, RATE_LIMIT, left);
-    insert(headers, RATE_LIMIT_POLICY, policy);
+    insert(headers, RATE_LIMIT, text);
+    item(text, "\"key\";", "q=", rate.requests.into());
+    item(text, ";", "w=", rate.per_seconds.into());
+    if let Some((name, left)) = budget {
+        item(text, name, "q=", left.budget.requests);
+    }
+    insert(headers, RATE_LIMIT_POLICY, text);
     if let Some(seconds) = allowance.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
     }
 }
 
-fn number(text: &mut Vec<u8>, number: u64) {
+fn item(text: &mut BytesMut, before: &str, name: &str, value: u64) {
+    text.extend_from_slice(before.as_bytes());
+    text.extend_from_slice(name.as_bytes());
+    number(text, value);
+}
+
+fn number(text: &mut BytesMut, number: impl itoa::Integer) {
     text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+/// A header of what was written since the last one: all of an answer share one piece of memory.
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
         headers.insert(name, value);
     }
 }
@@ -159,21 +157,17 @@ mod tests {
 
     #[test]
     fn parts_of_a_millisecond_have_three_places() {
-        let timing = |load| {
-            let text = server_timing(
-                Duration::from_micros(35),
-                load,
-                Duration::from_micros(1204),
-                Duration::from_nanos(900),
-            );
-            String::from_utf8(text).unwrap()
-        };
+        let parts = [
+            ("auth;dur=", Some(Duration::from_micros(35))),
+            (", load;dur=", Some(Duration::from_millis(12))),
+            (", parse;dur=", Some(Duration::from_micros(1204))),
+            (", queue;dur=", None),
+            (", predict;dur=", Some(Duration::from_nanos(900))),
+        ];
+        let mut text = BytesMut::new();
+        server_timing(&mut text, parts);
         assert_eq!(
-            timing(None),
-            "auth;dur=0.035, parse;dur=1.204, predict;dur=0.000"
-        );
-        assert_eq!(
-            timing(Some(Duration::from_millis(12))),
+            text,
             "auth;dur=0.035, load;dur=12.000, parse;dur=1.204, predict;dur=0.000"
         );
     }

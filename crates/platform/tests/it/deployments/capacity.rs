@@ -11,6 +11,8 @@ const CROWDED: Capacity = Capacity {
     max_queue: 0,
     min_warm: 0,
     idle_seconds: 60,
+    max_batch: 8,
+    max_delay_us: 500,
 };
 
 fn with(capacity: Capacity) -> DeploymentSpec {
@@ -19,6 +21,8 @@ fn with(capacity: Capacity) -> DeploymentSpec {
         max_queue: Some(capacity.max_queue),
         min_warm: Some(capacity.min_warm),
         idle_seconds: Some(capacity.idle_seconds),
+        max_batch: Some(capacity.max_batch),
+        max_delay_us: Some(capacity.max_delay_us),
         ..spec(1)
     }
 }
@@ -29,6 +33,8 @@ fn of(deployment: &Deployment) -> Capacity {
         max_queue: deployment.max_queue,
         min_warm: deployment.min_warm,
         idle_seconds: deployment.idle_seconds,
+        max_batch: deployment.max_batch,
+        max_delay_us: deployment.max_delay_us,
     }
 }
 
@@ -95,7 +101,12 @@ async fn the_capacity_is_set_kept_and_recorded() {
         (on.action.as_str(), off.action.as_str()),
         ("deployment.capacity_set", "deployment.capacity_set")
     );
-    assert!(on.reason.contains("at most 8"), "{}", on.reason);
+    assert!(on.reason.contains("at most 8 pred"), "{}", on.reason);
+    assert!(
+        on.reason.contains("at most 8 rows, and wait 500"),
+        "{}",
+        on.reason
+    );
     assert_eq!(on.after, off.before);
     // What was live then is still told, the canary with it.
     let live = &rows.live.unwrap()[0];

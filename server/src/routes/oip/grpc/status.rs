@@ -50,7 +50,7 @@ fn code(error: &ApiError) -> Code {
         StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
         | StatusCode::NOT_IMPLEMENTED => Code::Unimplemented,
-        StatusCode::REQUEST_TIMEOUT => Code::DeadlineExceeded,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
         StatusCode::MISDIRECTED_REQUEST => Code::FailedPrecondition,
         StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,

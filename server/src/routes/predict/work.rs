@@ -1,0 +1,69 @@
+use std::time::Instant;
+
+use bytes::Bytes;
+use domain::{Result, Timestamp};
+use serving::dialects::Dialect;
+use serving::predict::{self, Answer, Forced};
+
+use super::answer::Found;
+use crate::extract::RequestId;
+use crate::middleware::edge::Served;
+use crate::state::AppState;
+
+/// A request whose body is there, with all that it needs on another thread.
+pub(super) struct Work<D> {
+    pub(super) dialect: D,
+    pub(super) body: Bytes,
+    pub(super) request_id: RequestId,
+    pub(super) routing_key: Vec<u8>,
+    pub(super) forced: Option<Forced>,
+    pub(super) now: Timestamp,
+    pub(super) arrived: Instant,
+}
+
+impl<D: Dialect> Work<D> {
+    pub(super) fn run(&self, state: &AppState, found: &Found) -> Result<(Answer, Served)> {
+        let (recorder, request) = (&state.serving.recorder, self.request());
+        let answer = match found {
+            Found::Deployment(deployment) => {
+                predict::from_deployment(recorder, deployment, &request)
+            }
+            Found::Version(version) => predict::from_version(recorder, version, &request),
+        };
+        Ok(found.served(answer?))
+    }
+
+    /// The same, together with other requests.
+    pub(super) async fn run_in_batch(
+        &self,
+        state: &AppState,
+        found: &Found,
+        deadline: Instant,
+    ) -> Result<(Answer, Served)>
+    where
+        D: Sync,
+    {
+        let (recorder, request) = (&state.serving.recorder, self.request());
+        let answer = match found {
+            Found::Deployment(deployment) => {
+                predict::from_deployment_in_batch(recorder, deployment, &request, deadline).await
+            }
+            Found::Version(version) => {
+                predict::from_version_in_batch(recorder, version, &request, deadline).await
+            }
+        };
+        Ok(found.served(answer?))
+    }
+
+    fn request(&self) -> predict::Request<'_, D> {
+        predict::Request {
+            dialect: &self.dialect,
+            body: &self.body,
+            request_id: self.request_id.as_str(),
+            routing_key: &self.routing_key,
+            forced: self.forced,
+            now: self.now,
+            arrived: self.arrived,
+        }
+    }
+}
