@@ -1,5 +1,7 @@
 //! The dashboard: pages rendered by Leptos, its server functions, and the files of the built front end.
 
+mod watch;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -34,6 +36,9 @@ pub const ASSETS: &str = "/pkg/{*file}";
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 pub fn options(http: &HttpConfig, bound: SocketAddr) -> LeptosOptions {
+    if let Some(watched) = watch::options(bound) {
+        return watched;
+    }
     let root = http.site_root();
     let hashes = root.join("hash.txt");
     // Leptos panics on a missing file of hashes.
@@ -71,6 +76,9 @@ pub fn assets(state: &AppState) -> Router<AppState> {
         .append_index_html_on_directories(false)
         .precompressed_br()
         .precompressed_gzip();
+    if watch::is_on() {
+        return Router::new().nest_service("/pkg", files.fallback(ServeDir::new(watch::STYLE)));
+    }
     let keep = |response: &Response<_>| response.status().is_success().then_some(FOREVER);
     Router::new().nest_service(
         "/pkg",
@@ -112,7 +120,8 @@ fn provide() {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
         return;
     };
-    if let Ok(policy) = HeaderValue::from_str(&headers::page_policy(&nonce)) {
+    let policy = headers::page_policy(&nonce, watch::reload_source().as_deref());
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.insert_header(CONTENT_SECURITY_POLICY, policy);
     }
     response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -69,8 +69,8 @@ pub fn from_deployment<D: Dialect>(
     };
     let attempted = attempt(&canary.arm.version, Route::Canary, request);
     match try_canary(recorder, canary, request, attempted) {
-        Tried::Ended(ended) => ended,
-        Tried::Fell(fallen) => fallen.land(canary, from_stable(recorder, deployment, request)),
+        Ok(answer) => Ok(answer),
+        Err(fallen) => fallen.land(canary, from_stable(recorder, deployment, request)),
     }
 }
 
@@ -103,15 +103,9 @@ pub async fn from_deployment_in_batch<D: Dialect + Sync>(
     } = &canary.arm;
     let attempted = attempt_in_batch(version, batcher, Route::Canary, request, deadline).await;
     match try_canary(recorder, canary, request, attempted) {
-        Tried::Ended(ended) => ended,
-        Tried::Fell(fallen) => fallen.land(canary, stable().await),
+        Ok(answer) => Ok(answer),
+        Err(fallen) => fallen.land(canary, stable().await),
     }
-}
-
-/// What became of a request that went to the canary first.
-enum Tried {
-    Ended(Result<Answer>),
-    Fell(Fallen),
 }
 
 /// A request that the canary did not answer, for stable to answer.
@@ -126,12 +120,12 @@ fn try_canary<D: Dialect>(
     canary: &Canary,
     request: &Request<'_, D>,
     attempted: Result<Done, Failed>,
-) -> Tried {
+) -> std::result::Result<Answer, Fallen> {
     let Arm {
         version, counters, ..
     } = &canary.arm;
     let failed = match attempted {
-        Ok(done) => return Tried::Ended(Ok(finish(recorder, version, counters, request, done))),
+        Ok(done) => return Ok(finish(recorder, version, counters, request, done)),
         Err(failed) => failed,
     };
     if let Failed::Model(reason) = &failed {
@@ -145,7 +139,7 @@ fn try_canary<D: Dialect>(
             "canary failed"
         );
     }
-    Tried::Fell(Fallen {
+    Err(Fallen {
         failed,
         micros: micros(request.arrived),
     })

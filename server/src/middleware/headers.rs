@@ -79,11 +79,12 @@ fn proxy_says_so(peer: Option<&Peer>, headers: &HeaderMap, trusted: &[Network]) 
     is_trusted && said().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
-/// The policy of a page whose scripts carry `nonce`.
-pub fn page_policy(nonce: &str) -> String {
+/// The policy of a page whose scripts carry `nonce`, and which may talk to `other` besides the server.
+pub fn page_policy(nonce: &str, other: Option<&str>) -> String {
+    let other = other.map_or_else(String::new, |source| format!(" {source}"));
     format!(
         "default-src 'self'; script-src 'strict-dynamic' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         img-src 'self' data:; connect-src 'self'{other}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 }
 
