@@ -7,7 +7,9 @@ mod timer;
 mod tls;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +20,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower::Service as _;
 
 use crate::loops;
@@ -36,6 +38,9 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 8192;
 /// Largest request head, in bytes; hyper's least is 8 KiB.
 const LARGEST_HEAD: u32 = 64 << 10;
+
+/// Tells a connection to take no further request; the shutdown waits until it is dropped.
+type Watcher = watch::Receiver<()>;
 
 /// The other end of the connection, as the kernel knows it.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +72,7 @@ async fn accept_all<F>(
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
+    let (stop, watcher) = watch::channel(());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -77,19 +82,17 @@ async fn accept_all<F>(
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        let connection = connection(stream, Peer(peer), graceful.watcher());
+        let connection = connection(stream, Peer(peer), watcher.clone());
         state.tasks.spawn(async move {
             connection.await;
             drop(place);
         });
     }
-    drop(listener);
+    drop((listener, watcher));
     let limit = state.config.http.shutdown_timeout();
-    tracing::info!(connections = graceful.count(), "finishing requests");
-    if tokio::time::timeout(limit, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    tracing::info!(connections = stop.receiver_count(), "finishing requests");
+    stop.send_replace(());
+    if tokio::time::timeout(limit, stop.closed()).await.is_err() {
         tracing::warn!(
             seconds = limit.as_secs(),
             "connections did not end in time and are dropped"
@@ -165,9 +168,13 @@ fn service(
     Error = Infallible,
     Future: Send,
 > {
+    let shared = Arc::new((state, router));
     service_fn(move |request: http::Request<Incoming>| {
-        let (state, router) = (state.clone(), router.clone());
-        async move { Ok::<_, Infallible>(answer(&state, router, peer, request).await) }
+        let shared = Arc::clone(&shared);
+        async move {
+            let (state, router) = &*shared;
+            Ok::<_, Infallible>(answer(state, router, peer, request).await)
+        }
     })
 }
 
@@ -196,26 +203,40 @@ fn builder() -> http1::Builder {
     builder
         .timer(ConnectionTimer::default())
         .header_read_timeout(HEADER_READ_TIMEOUT)
+        // Most answers are short: it takes less to copy one behind its head than to hand the kernel two pieces.
+        .writev(false)
         .max_buf_size(LARGEST_HEAD as usize);
     builder
 }
 
-fn watched<C>(connection: C, peer: Peer, watcher: Watcher) -> impl Future<Output = ()>
+/// Drives a connection to its end, and tells it when it shall come to one. The watcher is asked once: after that its task
+/// is woken by it, and asking for each request would take a lock that all connections share.
+async fn watched<C>(connection: C, peer: Peer, mut watcher: Watcher)
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
-    let watched = watcher.watch(connection);
-    async move {
-        if let Err(error) = watched.await {
-            // The client went away or spoke something else than HTTP.
-            tracing::debug!(peer = %peer.0, %error, "connection ended");
+    let mut connection = pin!(connection);
+    let told = watcher.clone();
+    let mut stopped = pin!(watcher.changed());
+    let (mut is_asked, mut is_stopped) = (false, false);
+    let ended = poll_fn(|context| {
+        let is_news = !is_asked || told.has_changed().unwrap_or(true);
+        if is_news && !is_stopped && stopped.as_mut().poll(context).is_ready() {
+            is_stopped = true;
+            connection.as_mut().graceful_shutdown();
         }
+        is_asked = true;
+        connection.as_mut().poll(context)
+    });
+    if let Err(error) = ended.await {
+        // The client went away or spoke something else than HTTP.
+        tracing::debug!(peer = %peer.0, %error, "connection ended");
     }
 }
 
 async fn answer(
     state: &AppState,
-    mut router: Router,
+    router: &Router,
     peer: Peer,
     request: http::Request<Incoming>,
 ) -> http::Response<Answer> {
@@ -232,7 +253,7 @@ async fn answer(
     if request.version() == http::Version::HTTP_2 {
         http2::join_cookies(request.headers_mut());
     }
-    let response = router.call(request).await;
+    let response = router.clone().call(request).await;
     response
         .unwrap_or_else(|never| match never {})
         .map(Either::Right)

@@ -303,6 +303,7 @@ fn settle<D: Dialect>(
 struct Done {
     answer: Answer,
     predictions: Vec<f64>,
+    at: Instant,
 }
 
 enum Failed {
@@ -413,6 +414,7 @@ fn write<D: Dialect>(
         .dialect
         .write(&read.asked, &predicted)
         .map_err(|error| Failed::Model(error.to_string()))?;
+    let at = Instant::now();
     let answer = Answer {
         body,
         json_length,
@@ -420,14 +422,12 @@ fn write<D: Dialect>(
         route,
         parse: read.parsed - read.started,
         queued,
-        predict: read
-            .parsed
-            .elapsed()
-            .saturating_sub(queued.unwrap_or_default()),
+        predict: (at - read.parsed).saturating_sub(queued.unwrap_or_default()),
     };
     Ok(Done {
         answer,
         predictions,
+        at,
     })
 }
 
@@ -441,8 +441,9 @@ fn finish<D: Dialect>(
     let Done {
         answer,
         predictions,
+        at,
     } = done;
-    let micros = micros(request.arrived);
+    let micros = (at - request.arrived).as_micros() as u64;
     counters.record(Outcome::Answered, micros);
     log(
         recorder,

@@ -13,13 +13,12 @@ use http::{HeaderMap, HeaderValue};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{HEADER_READ_TIMEOUT, LARGEST_HEAD, Peer, service};
+use super::{HEADER_READ_TIMEOUT, LARGEST_HEAD, Peer, Watcher, service};
 use crate::router::LARGEST_BODY;
 use crate::state::AppState;
 

@@ -1,10 +1,8 @@
 //! Headers that every answer carries. A page has a policy of its own, with the nonce of its scripts (`pages`); everything
 //! else may load nothing at all.
 
-use std::sync::LazyLock;
-
 use http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
@@ -22,19 +20,6 @@ const DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
-
-/// Those of an answer in JSON, [`secure`]'s among them: to be copied, which costs less than to insert each.
-pub fn of_json() -> &'static HeaderMap {
-    static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
-        // hyper adds more, and so does whoever answers.
-        let mut headers = HeaderMap::with_capacity(20);
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(CONTENT_TYPE, json);
-        secure("", &mut headers);
-        headers
-    });
-    &HEADERS
-}
 
 pub fn secure(path: &str, headers: &mut HeaderMap) {
     let policy = if path.starts_with("/api/docs") {

@@ -9,15 +9,15 @@ use leptos::config::get_configuration;
 use leptos::prelude::LeptosOptions;
 
 /// The sheets that the main one imports, below the directory where cargo-leptos starts the server.
-pub const STYLE: &str = "style";
+pub(super) const STYLE: &str = "style";
 
 /// Whether this process was started by it.
-pub fn is_on() -> bool {
+pub(super) fn is_on() -> bool {
     cfg!(debug_assertions) && env::var_os("LEPTOS_WATCH").is_some()
 }
 
 /// Where its site is; `None` when it is not on.
-pub fn options(bound: SocketAddr) -> Option<LeptosOptions> {
+pub(super) fn options(bound: SocketAddr) -> Option<LeptosOptions> {
     if !is_on() {
         return None;
     }
@@ -29,7 +29,7 @@ pub fn options(bound: SocketAddr) -> Option<LeptosOptions> {
 }
 
 /// Where pages listen for changes, as a page's policy has it.
-pub fn reload_source() -> Option<String> {
+pub(super) fn reload_source() -> Option<String> {
     let port = env::var("LEPTOS_RELOAD_PORT").ok().filter(|_| is_on())?;
     Some(format!("ws://*:{port}"))
 }

@@ -75,6 +75,25 @@ fn every_bad_value_is_named() {
 }
 
 #[test]
+fn what_only_looks_like_a_value_is_no_json() {
+    let cases = [
+        ("area", "01"),
+        ("area", "1."),
+        ("area", ".5"),
+        ("area", "+1"),
+        ("area", "1e"),
+        ("area", "-"),
+        ("place", "\"a\tb\""),
+        ("place", r#""\x""#),
+        ("flag", "truee"),
+    ];
+    for (field, value) in cases {
+        let (code, _, _) = first(&with(field, value));
+        assert_eq!(code, "malformed_json", "{field} = {value}");
+    }
+}
+
+#[test]
 fn odd_but_good_values_are_taken() {
     for (field, value) in [
         ("area", "-0.0"),
@@ -83,6 +102,9 @@ fn odd_but_good_values_are_taken() {
         ("rooms", "3.0"),
         ("flag", "null"),
         ("place", "\"new\""),
+        ("place", r#""\u0049NLAND \"\n\\""#),
+        ("area", "12345678901234567890123.5e-3"),
+        ("area", " \t\r\n0.25 "),
     ] {
         assert!(
             parse(&predictor(), with(field, value).as_bytes()).is_ok(),
@@ -199,15 +221,24 @@ proptest! {
     #[test]
     fn the_quick_way_takes_what_the_thorough_way_takes(
         rooms in prop_oneof![any::<i64>().prop_map(|n| n.to_string()), any::<f64>().prop_map(|n| n.to_string()), Just("null".to_owned())],
-        area in prop_oneof![any::<f64>().prop_map(|n| n.to_string()), any::<u64>().prop_map(|n| n.to_string()), Just("null".to_owned())],
+        area in prop_oneof![
+            any::<f64>().prop_map(|n| n.to_string()),
+            any::<f64>().prop_map(|n| format!("{n:e}")),
+            any::<u64>().prop_map(|n| n.to_string()),
+            "-?(0|[1-9][0-9]{0,22})([.][0-9]{1,24})?([eE][+-]?[0-9]{1,3})?",
+            "[-+.eE0-9]{1,8}",
+            Just("null".to_owned()),
+        ],
+        place in prop_oneof![
+            any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
+            r#""([a-z\u{1}-\u{20}]|\\["\\/bnu0-9]|[é日]){0,6}""#,
+        ],
     ) {
-        let inputs = format!(r#"{{"rooms":{rooms},"area":{area},"place":"INLAND"}}"#);
+        let inputs = format!(r#"{{"area":{area},"rooms":{rooms} ,"place":{place}}}"#);
         let body = format!(r#"{{"inputs":{inputs}}}"#);
         let predictor = predictor();
-        if let Ok(map) = serde_json::from_str(&inputs) {
-            let thorough = model::check_row(&predictor, None, &map).ok();
-            let quick = parse(&predictor, body.as_bytes()).ok().and_then(|rows| rows.iter().next().map(<[_]>::to_vec));
-            prop_assert_eq!(quick, thorough);
-        }
+        let thorough = serde_json::from_str(&inputs).ok().and_then(|map| model::check_row(&predictor, None, &map).ok());
+        let quick = parse(&predictor, body.as_bytes()).ok().and_then(|rows| rows.iter().next().map(<[_]>::to_vec));
+        prop_assert_eq!(quick, thorough);
     }
 }

@@ -49,6 +49,8 @@ pub(in crate::routes) struct Call<'a> {
     pub(in crate::routes) state: &'a AppState,
     pub(in crate::routes) target: Target<'a>,
     pub(in crate::routes) headers: &'a HeaderMap,
+    /// Where to look for headers that few requests have: empty when this one has none of them.
+    pub(super) rare: &'a HeaderMap,
     pub(in crate::routes) request_id: RequestId,
     pub(super) client: ClientIp,
     pub(in crate::routes) arrived: Instant,
@@ -78,6 +80,7 @@ impl<'a> Call<'a> {
             state,
             target,
             headers,
+            rare: headers,
             request_id: request_id.unwrap_or_else(|| RequestId::of(headers)),
             client,
             arrived: Instant::now(),
@@ -235,7 +238,7 @@ impl Allowed {
     pub(in crate::routes) fn of(call: &Call<'_>, caller: &Caller) -> ApiResult<Self> {
         Ok(Self {
             found: find(call.state, call.target, caller)?,
-            forced: forced(call.headers, &caller.scopes)?,
+            forced: forced(call.rare, &caller.scopes)?,
             authenticated: call.arrived.elapsed(),
         })
     }
@@ -473,7 +476,7 @@ pub(in crate::routes) fn forced(
 }
 
 pub(in crate::routes) fn routing_key(call: &Call<'_>, caller: &Caller) -> Vec<u8> {
-    match call.headers.get(X_ROUTE_KEY) {
+    match call.rare.get(X_ROUTE_KEY) {
         Some(key) => key.as_bytes().to_vec(),
         None => [
             caller.key.id.0.as_bytes().as_slice(),

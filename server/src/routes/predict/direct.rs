@@ -2,11 +2,16 @@
 //! they would have done for it is done here, by the same functions.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use http::{Method, Request, Response, Uri};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    HeaderName, USER_AGENT,
+};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::body::Body as HttpBody;
 
 use super::answer::{Call, Ended, Target, answer, native};
@@ -21,6 +26,17 @@ use crate::routes::async_predictions::PREFER;
 use crate::state::AppState;
 
 pub use super::respond::PredictBody;
+
+const USUAL: [HeaderName; 8] = [
+    HOST,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    AUTHORIZATION,
+    USER_AGENT,
+    ACCEPT,
+    ACCEPT_ENCODING,
+    CONNECTION,
+];
 
 fn target(path: &str) -> Option<Target<'_>> {
     let rest = path.strip_prefix("/predict/")?;
@@ -48,6 +64,18 @@ impl Target<'_> {
     }
 }
 
+/// The headers, or none where all of them are such as every client sends: one look at their names costs less than to ask for
+/// each of the others.
+fn rare(headers: &HeaderMap) -> &HeaderMap {
+    static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+    let mut names = headers.keys();
+    if names.all(|name| USUAL.contains(name)) {
+        &NONE
+    } else {
+        headers
+    }
+}
+
 /// Answers a prediction, and gives every other request back. The router has those that are written in another way, such
 /// as with an escaped name.
 pub async fn serve<B>(
@@ -60,17 +88,20 @@ where
 {
     let uri = request.uri().clone();
     let path = uri.path();
+    let is_post = request.method() == Method::POST;
     // What a client prefers is looked at behind the router.
-    let is_plain = request.method() == Method::POST && !request.headers().contains_key(PREFER);
-    let Some(target) = target(path).filter(|_| is_plain) else {
+    let is_ours = is_post && !rare(request.headers()).contains_key(PREFER);
+    let Some(target) = target(path).filter(|_| is_ours) else {
         return Err(request);
     };
     let (parts, body) = request.into_parts();
+    let rare = rare(&parts.headers);
     let call = Call {
         state,
         target,
         headers: &parts.headers,
-        request_id: RequestId::of(&parts.headers),
+        rare,
+        request_id: RequestId::of(rare),
         client: ClientIp::of(
             Some(&peer),
             &parts.headers,
@@ -81,26 +112,26 @@ where
         now: state.platform.clock.now(),
     };
     let ended = ended(&call, &uri, body).await;
-    let failed = Failed {
-        method: &parts.method,
-        path,
-        headers: &parts.headers,
-        is_bearer: edge::is_bearer(&parts.headers),
-        request_id: &call.request_id,
-        now: call.now,
-    };
     let project = ended.project;
-    let (response, served) = respond(ended);
-    let mut response = error::finish(&failed, response);
+    let (mut response, served) = respond(ended);
     let over_tls = headers::is_over_tls(state, Some(&peer), &parts.headers);
-    // A prediction has begun with them.
+    // A prediction has begun with what these would add.
     if served.is_none() {
+        let failed = Failed {
+            method: &parts.method,
+            path,
+            headers: &parts.headers,
+            is_bearer: edge::is_bearer(&parts.headers),
+            request_id: &call.request_id,
+            now: call.now,
+        };
+        response = error::finish(&failed, response);
         headers::secure(path, response.headers_mut());
     }
     headers::secure_transport(over_tls, response.headers_mut());
     if let Target::Deployment(name) = target {
         let page = cors::Asked::Deployment(name);
-        cors::expose(state, project, page, &parts.headers, response.headers_mut());
+        cors::expose(state, project, page, rare, response.headers_mut());
     }
     response
         .headers_mut()

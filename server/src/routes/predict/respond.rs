@@ -1,5 +1,6 @@
 //! What a prediction's answer carries besides its body.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::response::IntoResponse as _;
@@ -12,6 +13,7 @@ use serving::limits::Allowance;
 use serving::predict::Answer;
 
 use super::answer::{Ended, Success};
+use crate::extract::request_id::X_REQUEST_ID;
 use crate::middleware::edge::Served;
 use crate::middleware::headers;
 
@@ -38,30 +40,40 @@ pub(in crate::routes) fn respond_with<B: Default>(
     ended: Ended,
     write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
 ) -> (Response<B>, Option<Served>) {
-    let mut text = BytesMut::with_capacity(MOST_TEXT);
-    let (mut response, served) = match ended.outcome {
+    let Ended {
+        outcome, allowance, ..
+    } = ended;
+    match outcome {
         Ok(Success {
             answer,
             served,
             authenticated,
             loaded,
         }) => {
-            let response = succeed(answer, authenticated, loaded, &mut text, write);
+            let mut text = BytesMut::with_capacity(MOST_TEXT);
+            let [version, timing] = own_values(&answer, authenticated, loaded, &mut text);
+            let rate = allowance.map(|allowance| rate_values(&allowance, &mut text));
+            let [left, policy] = rate.map_or([None, None], |values| values.map(Some));
+            let mut response = write(answer.body, answer.json_length);
+            let values = [Some(version), Some(timing), left, policy];
+            set(response.headers_mut(), values);
             (response, Some(served))
         }
-        Err(error) => (error.into_response().map(|_| B::default()), None),
-    };
-    if let Some(allowance) = &ended.allowance {
-        rate_values(response.headers_mut(), allowance, &mut text);
+        Err(error) => {
+            let mut response = error.into_response().map(|_| B::default());
+            if let Some(allowance) = &allowance {
+                rate_headers(response.headers_mut(), allowance);
+            }
+            (response, None)
+        }
     }
-    (response, served)
 }
 
 /// JSON, with binary data behind it if it has a length of its own.
 fn whole(body: Vec<u8>, json_length: Option<usize>) -> Response<PredictBody> {
     let mut response = Response::new(PredictBody::from(body));
     let headers = response.headers_mut();
-    headers.clone_from(headers::of_json());
+    headers.clone_from(&BEGUN);
     if let Some(length) = json_length {
         headers.insert(JSON_LENGTH, length.into());
         let media = HeaderValue::from_static("application/octet-stream");
@@ -70,27 +82,60 @@ fn whole(body: Vec<u8>, json_length: Option<usize>) -> Response<PredictBody> {
     response
 }
 
-fn succeed<B>(
-    answer: Answer,
+/// What [`set`] sets, in its order.
+static LATER: [HeaderName; 4] = [
+    X_MODEL_VERSION,
+    SERVER_TIMING,
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
+];
+
+/// The headers of an answer in JSON, with room for those that come later: to copy them costs less than to insert each.
+static BEGUN: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers::secure("", &mut headers);
+    for name in LATER.iter().chain([&X_REQUEST_ID]) {
+        headers.insert(name, HeaderValue::from_static(""));
+    }
+    headers
+});
+
+/// Sets headers that mostly stand there already, in this order: one look at all of them costs less than to find each.
+fn set(headers: &mut HeaderMap, mut values: [Option<HeaderValue>; LATER.len()]) {
+    let mut next = 0;
+    for (name, value) in headers.iter_mut() {
+        if LATER.get(next) == Some(name) {
+            if let Some(new) = values[next].take() {
+                *value = new;
+            }
+            next += 1;
+        }
+    }
+    for (name, value) in LATER.iter().zip(values) {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn own_values(
+    answer: &Answer,
     authenticated: Duration,
     loaded: Option<Duration>,
     text: &mut BytesMut,
-    write: impl FnOnce(Vec<u8>, Option<usize>) -> Response<B>,
-) -> Response<B> {
-    let timing = [
+) -> [HeaderValue; 2] {
+    number(text, answer.version);
+    let version = value(text);
+    let parts = [
         ("auth;dur=", Some(authenticated)),
         (", load;dur=", loaded),
         (", parse;dur=", Some(answer.parse)),
         (", queue;dur=", answer.queued),
         (", predict;dur=", Some(answer.predict)),
     ];
-    let mut response = write(answer.body, answer.json_length);
-    let headers = response.headers_mut();
-    number(text, answer.version);
-    insert(headers, X_MODEL_VERSION, text);
-    server_timing(text, timing);
-    insert(headers, SERVER_TIMING, text);
-    response
+    server_timing(text, parts);
+    [version, value(text)]
 }
 
 /// In milliseconds, to the microsecond.
@@ -107,10 +152,15 @@ fn server_timing(text: &mut BytesMut, parts: [(&str, Option<Duration>); 5]) {
 }
 
 pub(in crate::routes) fn rate_headers(headers: &mut HeaderMap, allowance: &Allowance) {
-    rate_values(headers, allowance, &mut BytesMut::with_capacity(MOST_TEXT));
+    let [left, policy] = rate_values(allowance, &mut BytesMut::with_capacity(MOST_TEXT));
+    headers.insert(RATE_LIMIT, left);
+    headers.insert(RATE_LIMIT_POLICY, policy);
+    if let Some(seconds) = allowance.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
 }
 
-fn rate_values(headers: &mut HeaderMap, allowance: &Allowance, text: &mut BytesMut) {
+fn rate_values(allowance: &Allowance, text: &mut BytesMut) -> [HeaderValue; 2] {
     let rate = allowance.rate;
     let budget = allowance.budget.map(|left| match left.budget.per {
         BudgetPeriod::Day => (", \"day\";", left),
@@ -122,16 +172,13 @@ fn rate_values(headers: &mut HeaderMap, allowance: &Allowance, text: &mut BytesM
         item(text, name, "r=", left.remaining);
         item(text, ";", "t=", left.reset_seconds);
     }
-    insert(headers, RATE_LIMIT, text);
+    let left = value(text);
     item(text, "\"key\";", "q=", rate.requests.into());
     item(text, ";", "w=", rate.per_seconds.into());
     if let Some((name, left)) = budget {
         item(text, name, "q=", left.budget.requests);
     }
-    insert(headers, RATE_LIMIT_POLICY, text);
-    if let Some(seconds) = allowance.retry_after {
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
+    [left, value(text)]
 }
 
 fn item(text: &mut BytesMut, before: &str, name: &str, value: u64) {
@@ -144,11 +191,10 @@ fn number(text: &mut BytesMut, number: impl itoa::Integer) {
     text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// A header of what was written since the last one: all of an answer share one piece of memory.
-fn insert(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
-        headers.insert(name, value);
-    }
+/// What was written since the last one: the headers of an answer share one piece of memory.
+fn value(text: &mut BytesMut) -> HeaderValue {
+    let value = HeaderValue::from_maybe_shared(text.split().freeze());
+    value.unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
