@@ -90,7 +90,8 @@ async fn accept_all<F>(
     }
     drop((listener, watcher));
     let limit = state.config.http.shutdown_timeout();
-    tracing::info!(connections = stop.receiver_count(), "finishing requests");
+    let connections = MOST_CONNECTIONS - places.available_permits();
+    tracing::info!(connections, "finishing requests");
     stop.send_replace(());
     if tokio::time::timeout(limit, stop.closed()).await.is_err() {
         tracing::warn!(
