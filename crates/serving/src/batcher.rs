@@ -14,6 +14,7 @@ mod counts;
 mod lane;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,13 +44,20 @@ const COARSE: Duration = Duration::from_millis(2);
 
 /// What predicts many rows at once.
 pub trait PredictEach: Send + Sync + 'static {
-    /// One result for each row, in their order.
-    fn predict_each(&self, rows: &[&[Value]]) -> Vec<Result<f64, PredictError>>;
+    /// How many numbers a prediction is, from 1 up.
+    fn width(&self) -> usize;
+
+    /// One result for each row, in their order; its numbers go to its place in `out`.
+    fn predict_each(&self, rows: &[&[Value]], out: &mut [f64]) -> Vec<Result<(), PredictError>>;
 }
 
 impl PredictEach for Predictor {
-    fn predict_each(&self, rows: &[&[Value]]) -> Vec<Result<f64, PredictError>> {
-        self.predict_batch(rows)
+    fn width(&self) -> usize {
+        Self::width(self)
+    }
+
+    fn predict_each(&self, rows: &[&[Value]], out: &mut [f64]) -> Vec<Result<(), PredictError>> {
+        self.predict_batch(rows, out)
     }
 }
 
@@ -73,7 +81,7 @@ impl Settings {
 /// What a version made of one request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Computed {
-    /// One for each row, all finite.
+    /// As many for each row as the model gives, all finite.
     pub predictions: Vec<f64>,
     /// How long the request waited until its batch began; `None` if it was computed where it was.
     pub queued: Option<Duration>,
@@ -354,10 +362,12 @@ impl<M: PredictEach> Batcher<M> {
                 .flat_map(|waiting| waiting.rows.iter())
                 .collect();
             if let Ok(computed) = self.compute_rows(&model, &rows, max_batch) {
-                let mut computed = computed.into_iter();
+                let mut begin = 0;
                 for waiting in requests {
-                    let own: Vec<_> = computed.by_ref().take(waiting.rows.len()).collect();
-                    waiting.answer(begun, all(own));
+                    let end = begin + waiting.rows.len();
+                    let own = computed.of(begin..end);
+                    waiting.answer(begun, own.map_err(NotComputed::Failed));
+                    begin = end;
                 }
                 return;
             }
@@ -376,11 +386,11 @@ impl<M: PredictEach> Batcher<M> {
     ) -> Result<Vec<f64>, NotComputed> {
         let rows: Vec<_> = rows.iter().collect();
         let computed = self.compute_rows(model, &rows, max_batch);
-        computed.map_err(NotComputed::Failed).and_then(all)
+        computed
+            .and_then(|computed| computed.of(0..rows.len()))
+            .map_err(NotComputed::Failed)
     }
 
-    /// One result for each row, in their order.
-    ///
     /// # Errors
     /// Why there is none for any of them.
     fn compute_rows(
@@ -388,11 +398,14 @@ impl<M: PredictEach> Batcher<M> {
         model: &M,
         rows: &[&[Value]],
         max_batch: usize,
-    ) -> Result<Vec<Result<f64, PredictError>>, String> {
+    ) -> Result<ComputedRows, String> {
         let begun = Instant::now();
-        let mut computed = Vec::with_capacity(rows.len());
-        for chunk in rows.chunks(max_batch.max(1)) {
-            let of_chunk = catch_unwind(AssertUnwindSafe(|| model.predict_each(chunk)))
+        let width = model.width().max(1);
+        let most = max_batch.max(1);
+        let mut numbers = vec![0.0; rows.len() * width];
+        let mut done = Vec::with_capacity(rows.len());
+        for (chunk, out) in rows.chunks(most).zip(numbers.chunks_mut(most * width)) {
+            let of_chunk = catch_unwind(AssertUnwindSafe(|| model.predict_each(chunk, out)))
                 .map_err(|_| PANICKED.to_owned())?;
             if of_chunk.len() != chunk.len() {
                 let (got, expected) = (of_chunk.len(), chunk.len());
@@ -400,12 +413,16 @@ impl<M: PredictEach> Batcher<M> {
                     "the model gave {got} predictions for {expected} rows"
                 ));
             }
-            computed.extend(of_chunk);
+            done.extend(of_chunk);
         }
         // A large batch says little of a row that comes alone: only what it took as a whole is known to be enough.
         let rows = if rows.len() <= FEW { rows.len() } else { 1 };
         self.learn(begun.elapsed(), rows);
-        Ok(computed)
+        Ok(ComputedRows {
+            width,
+            numbers,
+            done,
+        })
     }
 
     /// Notes what rows took. What comes last counts for a quarter, so that one slow batch does not change much.
@@ -464,8 +481,21 @@ impl<M> Batch<M> {
     }
 }
 
-/// A request's predictions, if there is a finite one for each of its rows.
-fn all(rows: Vec<Result<f64, PredictError>>) -> Result<Vec<f64>, NotComputed> {
-    let finite: Result<_, _> = rows.into_iter().map(finite).collect();
-    finite.map_err(NotComputed::Failed)
+/// What a model made of many requests' rows.
+struct ComputedRows {
+    width: usize,
+    numbers: Vec<f64>,
+    done: Vec<Result<(), PredictError>>,
+}
+
+impl ComputedRows {
+    /// The predictions of these rows, if all of them are finite.
+    fn of(&self, rows: Range<usize>) -> Result<Vec<f64>, String> {
+        let numbers = &self.numbers[rows.start * self.width..rows.end * self.width];
+        self.done[rows]
+            .iter()
+            .zip(numbers.chunks(self.width))
+            .try_for_each(|(done, prediction)| finite(*done, prediction))?;
+        Ok(numbers.to_vec())
+    }
 }
