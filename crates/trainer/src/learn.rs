@@ -123,7 +123,9 @@ impl<'t> Lesson<'t> {
             ));
         }
         let artifact = &mut packaged.artifact;
-        artifact.algorithm = Algorithm::from(choice.algorithm).as_str().to_owned();
+        Algorithm::from(choice.algorithm)
+            .as_str()
+            .clone_into(&mut artifact.algorithm);
         artifact.params = choice.params.to_map();
         Ok(Learned {
             features,

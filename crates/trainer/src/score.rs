@@ -103,7 +103,10 @@ pub fn score(
 
     let (mut rows, mut rows_failed, mut refusals) = (0, 0, Vec::new());
     while let Some(batch) = batches.next_batch().map_err(|error| unreadable(&error))? {
-        let (answers, predictions) = plan.predict(&predictor, &batch, rows)?;
+        let Scored {
+            answers,
+            predictions,
+        } = plan.predict(&predictor, &batch, rows)?;
         let is_answered: Vec<bool> = answers.iter().map(Result::is_ok).collect();
         let mut reasons = Vec::with_capacity(answers.len());
         for answer in answers {
@@ -161,11 +164,11 @@ fn answered(predictor: &Predictor, predictions: &[f64], is_answered: &[bool]) ->
                 .then(|| classes.get(model::label(row)).map(String::as_str))
                 .flatten()
         });
-        columns.push(Arc::new(StringArray::from_iter(labels)));
+        columns.push(Arc::new(labels.collect::<StringArray>()));
     }
     for place in 0..width {
         let numbers = rows().map(|(row, is_answered)| is_answered.then_some(row[place]));
-        columns.push(Arc::new(Float64Array::from_iter(numbers)));
+        columns.push(Arc::new(numbers.collect::<Float64Array>()));
     }
     columns
 }
@@ -229,14 +232,13 @@ impl Plan {
         })
     }
 
-    /// Of each row whether there is a prediction, or why there is none; and the numbers of all predictions, row by row. `before` is
-    /// how many rows came before this batch.
+    /// `before` is how many rows came before this batch.
     fn predict(
         &self,
         predictor: &Predictor,
         batch: &RecordBatch,
         before: u64,
-    ) -> Result<(Vec<Result<(), Refusal>>, Vec<f64>), RunError> {
+    ) -> Result<Scored, RunError> {
         let (count, width) = (batch.num_rows(), predictor.len());
         let mut values = vec![Value::Missing; count * width];
         let mut refused: Vec<Option<Refusal>> = vec![None; count];
@@ -274,7 +276,10 @@ impl Plan {
                     reason: error.to_string(),
                 })
         });
-        Ok((answers.collect(), predictions))
+        Ok(Scored {
+            answers: answers.collect(),
+            predictions,
+        })
     }
 }
 
@@ -294,6 +299,14 @@ fn places<'a>(
             })
         })
         .collect()
+}
+
+/// A batch of rows.
+struct Scored {
+    /// Of each row whether there is a prediction, or why there is none.
+    answers: Vec<Result<(), Refusal>>,
+    /// The numbers of all predictions, row by row.
+    predictions: Vec<f64>,
 }
 
 /// Why a row has no prediction: the first column that is wrong with it, in the signature's order.

@@ -233,7 +233,10 @@ async fn tensors(ground: &Ground, name: &str, survives: [f64; 2]) {
     );
     assert_eq!(probabilities["shape"], body!([2, 2]));
     let numbers: Vec<f64> = serde_json::from_value(probabilities["data"].clone()).unwrap();
-    assert_eq!([numbers[1], numbers[3]], survives);
+    assert_eq!(
+        [numbers[1], numbers[3]].map(f64::to_bits),
+        survives.map(f64::to_bits)
+    );
 
     let only = body!({"inputs": inputs(), "outputs": [{"name": "probabilities"}]});
     let answer = ground.post(&infer, only, 200).await;
@@ -260,7 +263,10 @@ async fn tensors(ground: &Ground, name: &str, survives: [f64; 2]) {
         .chunks(8)
         .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
         .collect();
-    assert_eq!([numbers[1], numbers[3]], survives);
+    assert_eq!(
+        [numbers[1], numbers[3]].map(f64::to_bits),
+        survives.map(f64::to_bits)
+    );
 
     for (wrong, expected) in [
         (body!([{"name": "prediction"}]), "label and probabilities"),
@@ -299,7 +305,8 @@ async fn messages(ground: &Ground, name: &str, survives: [f64; 2]) {
         let mut contents = InferTensorContents::default();
         match tensor["datatype"].as_str().unwrap() {
             "INT64" => {
-                contents.int64_contents = data.iter().map(|value| value.as_i64().unwrap()).collect()
+                contents.int64_contents =
+                    data.iter().map(|value| value.as_i64().unwrap()).collect();
             }
             "FP64" => {
                 contents.fp64_contents = data
@@ -344,7 +351,10 @@ async fn messages(ground: &Ground, name: &str, survives: [f64; 2]) {
     assert_eq!(labels.as_slice(), [b"1".to_vec(), b"0".to_vec()]);
     assert_eq!(probabilities.shape, [2, 2]);
     let numbers = &probabilities.contents.as_ref().unwrap().fp64_contents;
-    assert_eq!([numbers[1], numbers[3]], survives);
+    assert_eq!(
+        [numbers[1], numbers[3]].map(f64::to_bits),
+        survives.map(f64::to_bits)
+    );
 }
 
 /// A table of them: a column for the label and one for each class.

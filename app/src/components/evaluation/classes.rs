@@ -69,14 +69,17 @@ fn confusion(evaluation: &ClassEvaluation) -> AnyView {
             }
         })
         .collect_view();
-    let mut reading = "A row for each class as it was, a column for each label that was given: right ones stand on the diagonal."
-        .to_owned();
-    if more > 0 {
-        reading.push_str(&format!(
+    let more = if more > 0 {
+        format!(
             " The {SHOWN} classes with the most held-out rows; the API has all {}.",
             evaluation.classes.len()
-        ));
-    }
+        )
+    } else {
+        String::new()
+    };
+    let reading = format!(
+        "A row for each class as it was, a column for each label that was given: right ones stand on the diagonal.{more}"
+    );
     view! {
         <TableSection title="Confusion matrix" reading>
             <table class="table">

@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use super::{Dialect, Predicted, Written};
 use crate::predictions::Predictions;
 use crate::request::Rows;
-use outputs::{Chosen, Outputs};
+use outputs::{Chosen, Outputs, Shape};
 use tensors::{Batch, Sizes, Tensor, Values};
 
 pub use datatype::Datatype;
@@ -55,17 +55,15 @@ impl Dialect for Oip {
     fn write(&self, asked: &Asked, predicted: &Predicted<'_>) -> serde_json::Result<Written> {
         let predictions = predicted.predictions;
         let mut binary = Vec::new();
-        let mut outputs = Vec::with_capacity(2);
-        for (output, is_binary) in asked.outputs.iter() {
+        let outputs = asked.outputs.map(|(output, is_binary)| {
             let begin = binary.len();
             if is_binary {
                 output.write_binary(&predictions, &mut binary);
             }
-            let (shape, dimensions) = output.shape(&predictions);
-            outputs.push(ResponseOutput {
+            ResponseOutput {
                 name: output.name(),
                 datatype: output.datatype().as_str(),
-                shape: shape.into_iter().take(dimensions).collect(),
+                shape: output.shape(&predictions),
                 parameters: is_binary.then(|| BinaryData {
                     binary_data_size: binary.len() - begin,
                 }),
@@ -73,8 +71,8 @@ impl Dialect for Oip {
                     output,
                     predictions,
                 }),
-            });
-        }
+            }
+        });
         let response = Response {
             model_name: &self.name,
             model_version: predicted.version.number.to_string(),
@@ -210,18 +208,26 @@ struct Response<'a> {
     model_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
-    outputs: Vec<ResponseOutput<'a>>,
+    #[serde(serialize_with = "present")]
+    outputs: [Option<ResponseOutput<'a>>; 2],
 }
 
 #[derive(Serialize)]
 struct ResponseOutput<'a> {
     name: &'static str,
     datatype: &'static str,
-    shape: Vec<usize>,
+    shape: Shape,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameters: Option<BinaryData>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Data<'a>>,
+}
+
+fn present<T: Serialize, S: Serializer>(
+    outputs: &[Option<T>],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(outputs.iter().flatten())
 }
 
 /// In row-major order.

@@ -7,7 +7,7 @@ use domain::FieldError;
 use domain::models::OutputField;
 use model::Predictor;
 use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Datatype, Parameters};
 use crate::predictions::Predictions;
@@ -52,14 +52,15 @@ impl Output {
         }
     }
 
-    /// Its sizes, and how many of them there are.
-    pub(super) fn shape(self, predictions: &Predictions<'_>) -> ([usize; 2], usize) {
+    pub(super) fn shape(self, predictions: &Predictions<'_>) -> Shape {
         let classes = predictions.classes().map_or(1, <[String]>::len);
-        let dimensions = match self {
-            Self::Prediction | Self::Label => 1,
-            Self::Probabilities => 2,
-        };
-        ([predictions.rows(), classes], dimensions)
+        Shape {
+            sizes: [predictions.rows(), classes],
+            dimensions: match self {
+                Self::Prediction | Self::Label => 1,
+                Self::Probabilities => 2,
+            },
+        }
     }
 
     /// Numbers as they are in memory; before each text its length in four bytes.
@@ -79,11 +80,34 @@ impl Output {
     }
 }
 
+/// The rows, and of a matrix how many numbers each has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    sizes: [usize; 2],
+    dimensions: usize,
+}
+
+impl Shape {
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.sizes.into_iter().take(self.dimensions)
+    }
+}
+
+impl Serialize for Shape {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
 /// The outputs that an answer has, and whether each is to come as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chosen([Option<(Output, bool)>; 2]);
 
 impl Chosen {
+    pub(super) fn map<T>(&self, mut of: impl FnMut((Output, bool)) -> T) -> [Option<T>; 2] {
+        self.0.map(|chosen| chosen.map(&mut of))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (Output, bool)> {
         self.0.into_iter().flatten()
     }

@@ -87,12 +87,11 @@ impl Dialect for Protobuf {
                 output.write_binary(&predictions, &mut bytes);
                 raw_output_contents.push(bytes);
             }
-            let (shape, dimensions) = output.shape(&predictions);
-            let shape = shape.into_iter().take(dimensions);
+            let shape = output.shape(&predictions);
             outputs.push(InferOutputTensor {
                 name: output.name().to_owned(),
                 datatype: output.datatype().as_str().to_owned(),
-                shape: shape.map(|size| size as i64).collect(),
+                shape: shape.iter().map(|size| size as i64).collect(),
                 parameters: Parameters::new(),
                 contents: (!is_binary).then(|| Box::new(contents(output, &predictions))),
             });
