@@ -12,9 +12,9 @@
 
 mod counts;
 mod lane;
+mod rows;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +27,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::request::{MAX_ROWS, Rows};
-use crate::versions::{PANICKED, finite};
+use crate::versions::PANICKED;
 
 pub use counts::{BatchCounts, Batched, Batchers};
 use lane::Lane;
+use rows::ComputedRows;
 
 /// What an async worker may compute in place: about as long as it reads the largest body that it reads in place.
 pub const QUICK: Duration = Duration::from_micros(100);
@@ -478,24 +479,5 @@ impl<M> Batch<M> {
         self.requests.first().is_none_or(|first| {
             rows + waiting.rows.len() <= self.max_batch && Arc::ptr_eq(&first.model, &waiting.model)
         })
-    }
-}
-
-/// What a model made of many requests' rows.
-struct ComputedRows {
-    width: usize,
-    numbers: Vec<f64>,
-    done: Vec<Result<(), PredictError>>,
-}
-
-impl ComputedRows {
-    /// The predictions of these rows, if all of them are finite.
-    fn of(&self, rows: Range<usize>) -> Result<Vec<f64>, String> {
-        let numbers = &self.numbers[rows.start * self.width..rows.end * self.width];
-        self.done[rows]
-            .iter()
-            .zip(numbers.chunks(self.width))
-            .try_for_each(|(done, prediction)| finite(*done, prediction))?;
-        Ok(numbers.to_vec())
     }
 }
