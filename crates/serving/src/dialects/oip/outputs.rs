@@ -88,7 +88,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
         self.sizes.into_iter().take(self.dimensions)
     }
 }
@@ -104,11 +104,11 @@ impl Serialize for Shape {
 pub(super) struct Chosen([Option<(Output, bool)>; 2]);
 
 impl Chosen {
-    pub(super) fn map<T>(&self, mut of: impl FnMut((Output, bool)) -> T) -> [Option<T>; 2] {
+    pub(super) fn map<T>(self, mut of: impl FnMut((Output, bool)) -> T) -> [Option<T>; 2] {
         self.0.map(|chosen| chosen.map(&mut of))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Output, bool)> {
+    pub(super) fn iter(self) -> impl Iterator<Item = (Output, bool)> {
         self.0.into_iter().flatten()
     }
 }
