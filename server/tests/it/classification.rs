@@ -145,7 +145,7 @@ async fn a_classifier_is_trained_deployed_and_answers_in_every_dialect() {
 
 /// A table of them: a column for the label and one for each class.
 async fn scored(ground: &Ground) {
-    let spec = body!({"dataset": "passengers", "model": "logistic_regression", "output": "told", "keep_columns": ["PassengerId"]});
+    let spec = body!({"dataset": "passengers", "model": "logistic_regression", "version": 1, "output": "told", "keep_columns": ["PassengerId"]});
     let runs = format!("{PROJECT}/scoring-runs");
     let run = ground.post(&runs, spec, 202).await;
     let path = format!("{runs}/{}", run["id"].as_str().unwrap());
@@ -184,7 +184,7 @@ async fn scored(ground: &Ground) {
 
     // A name that the table has already.
     ground.upload("taken", "Pclass,probability_1\n1,2\n").await;
-    let spec = body!({"dataset": "taken", "model": "logistic_regression", "output": "again"});
+    let spec = body!({"dataset": "taken", "model": "logistic_regression", "version": 1, "output": "again"});
     let refused = problem(ground.send(Method::POST, &runs, &spec).await, 422).await;
     let pointers: Vec<&str> = refused["errors"]
         .as_array()
