@@ -26,6 +26,7 @@ pub mod pagination;
 pub mod query_form;
 pub mod refreshed;
 pub mod secret;
+pub mod section;
 pub mod sparkline;
 pub mod stat;
 pub mod status;

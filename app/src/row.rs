@@ -140,7 +140,7 @@ pub fn field_of(pointer: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use domain::models::{OutputField, Task};
+    use domain::models::OutputField;
     use serde_json::json;
 
     use super::*;
@@ -163,10 +163,7 @@ mod tests {
                 input("sold", ColumnType::Boolean, json!(true)),
                 input("place", ColumnType::String, json!("INLAND")),
             ],
-            output: OutputField {
-                name: "price".to_owned(),
-                task: Task::Regression,
-            },
+            output: OutputField::regression("price"),
         }
     }
 

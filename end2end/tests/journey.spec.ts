@@ -8,6 +8,7 @@ import { callApi, hydrated, signIn, test } from "./page.ts";
 
 const packed = fileURLToPath(new URL("../../demo/california_housing.csv.gz", import.meta.url));
 const housing = gunzipSync(readFileSync(packed));
+const titanic = readFileSync(fileURLToPath(new URL("../../crates/trainer/tests/data/titanic.csv", import.meta.url)));
 
 const house = {
   longitude: -122.23,
@@ -301,4 +302,44 @@ test("a lost network fails every part of a page at once, and is told", async ({ 
   await elsewhere.getByRole("button", { name: "Roll back" }).first().click();
   await elsewhere.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
   await expect(elsewhere.getByText("Start a canary")).toBeVisible();
+});
+
+test("who survived is told by a classifier, from the table to the playground", async ({ page }) => {
+  await page.goto("/p/default/datasets");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  await page.locator("input[type=file]").setInputFiles({ name: "titanic.csv", mimeType: "text/csv", buffer: titanic });
+  await page.getByRole("dialog").getByRole("button", { name: "Upload", exact: true }).click();
+  await expect(page).toHaveURL(/\/datasets\/titanic/);
+  await expect(page.getByText("Ready", { exact: true }).first()).toBeVisible();
+
+  await page.goto("/p/default/training-runs/new?dataset=titanic&model=survival");
+  await hydrated(page);
+  await expect(page.getByRole("radio", { name: /^Linear regression/ })).toBeChecked();
+  await expect(page.getByRole("radio", { name: /^Logistic regression/ })).toBeHidden();
+  await page.getByLabel("Target", { exact: true }).selectOption("Survived");
+  await expect(page.getByText("the most probable one as the label")).toBeVisible();
+  await expect(page.getByRole("radio", { name: /^Linear regression/ })).toBeHidden();
+  await expect(page.getByRole("radio", { name: /^Best of all/ })).toBeChecked();
+  await page.getByRole("radio", { name: /^Logistic regression/ }).check();
+  await page.getByRole("button", { name: "Start the run" }).click();
+  await expect(page).toHaveURL(/\/training-runs\/[0-9a-f-]{36}/);
+  await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("heading", { name: "Confusion matrix" })).toBeVisible();
+  await expect(page.getByText("ROC curve").first()).toBeVisible();
+
+  const lowest = page.locator("tr", { hasText: "Lowest cost" }).getByRole("rowheader");
+  const before = await lowest.textContent();
+  await page.getByLabel("Cost of a row that is missed").fill("20");
+  await expect(lowest).not.toHaveText(before ?? "");
+
+  await page.getByRole("link", { name: "Deploy it" }).click();
+  await hydrated(page);
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  await expect(page).toHaveURL(/\/deployments\/survival/);
+  await page.goto("/p/default/deployments/survival/try");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Predict", exact: true }).click();
+  await expect(page.locator(".prediction")).toHaveText(/^[01]$/);
+  await expect(page.getByRole("region", { name: "Probabilities" }).getByRole("row")).toHaveCount(3);
 });

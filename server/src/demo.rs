@@ -180,6 +180,7 @@ impl Demo {
             dataset: self.dataset.clone(),
             dataset_version: None,
             target: TARGET.to_owned(),
+            task: None,
             model: self.model.clone(),
             algorithm: Algorithm::LinearRegression,
             params: None,

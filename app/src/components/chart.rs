@@ -7,7 +7,8 @@ mod engine;
 mod options;
 
 pub use data::{
-    ChartData, ChartLine, Dash, HistogramChart, LineChart, ScatterChart, Unit, lettered, with_gaps,
+    ChartData, ChartLine, Curve, CurveChart, Dash, HistogramChart, LineChart, ScatterChart, Unit,
+    lettered, with_gaps,
 };
 
 use leptos::html::Div;

@@ -1,19 +1,40 @@
 //! How a version did on held-out rows: the same on a run's page and on a version's.
 
+mod classes;
+mod reliance;
+
 use std::collections::BTreeMap;
 
-use domain::models::{Coefficient, DroppedColumn, Evaluation, Importance};
+use domain::datasets::HistogramBar;
+use domain::models::{DroppedColumn, Evaluation, EvaluationPoint, Metric};
 use leptos::prelude::*;
 
 use crate::components::chart::{Chart, ChartData, HistogramChart, ScatterChart};
 use crate::components::leaderboard::Leaderboard;
 use crate::components::numbers;
 use crate::components::table::TableFrame;
+use classes::Classes;
+use reliance::{Coefficients, Importances};
 
-/// The held-out metrics, each beside what predicting the mean would have reached.
+/// The metric that a list has room for: `R² 0.64`, `Log loss 0.42`.
+#[must_use]
+pub fn headline(metrics: &BTreeMap<String, f64>) -> Option<String> {
+    let (name, value) = match metrics.get(Metric::LogLoss.as_str()) {
+        Some(loss) => (Metric::LogLoss.label(), *loss),
+        None => ("R²", *metrics.get("r2")?),
+    };
+    Some(format!("{name} {}", share(value)))
+}
+
+/// The held-out metrics, each beside what one would have reached without a model.
 #[component]
 pub fn HeldOutMetrics(metrics: BTreeMap<String, f64>) -> impl IntoView {
     let rows = held_out_rows(&metrics);
+    let baseline = if metrics.contains_key(Metric::LogLoss.as_str()) {
+        "Saying the classes' shares"
+    } else {
+        "Predicting the mean"
+    };
     let split = match (metrics.get("train_rows"), metrics.get("test_rows")) {
         (Some(train), Some(test)) => {
             format!(
@@ -32,7 +53,7 @@ pub fn HeldOutMetrics(metrics: BTreeMap<String, f64>) -> impl IntoView {
                 <tr>
                     <th scope="col">"Held-out metric"</th>
                     <th scope="col" class="num">"This model"</th>
-                    <th scope="col" class="num">"Predicting the mean"</th>
+                    <th scope="col" class="num">{baseline}</th>
                     <th scope="col">"Reading"</th>
                 </tr>
             </thead>
@@ -69,6 +90,12 @@ fn held_out_rows(metrics: &BTreeMap<String, f64>) -> Vec<MetricRow> {
         ("mae", "MAE", "Mean absolute error: how far off a prediction is on average. Lower is better."),
         ("rmse", "RMSE", "Root of the mean squared error: as MAE, but large misses weigh more. Lower is better."),
         ("r2", "R²", "Share of the variance that the model explains: 1 is perfect, 0 is no better than the mean. Higher is better."),
+        ("log_loss", "Log loss", "What the probability of the right class falls short of 1, on average, as a logarithm: sure and wrong costs most. Lower is better."),
+        ("roc_auc", "ROC AUC", "How often a row of the class gets a higher probability for it than another row: 1 is perfect, 0.5 is chance. With several classes the mean over them. Higher is better."),
+        ("pr_auc", "PR AUC", "Average precision: how pure the rows are that are found for the class, over all thresholds. With several classes the mean over them. Higher is better."),
+        ("accuracy", "Accuracy", "Share of the rows whose label is right. Higher is better."),
+        ("f1", "F1", "Between precision and recall of the labels, near the lower of the two; of two classes for the second one, of more the mean over them. Higher is better."),
+        ("brier", "Brier score", "Squared distance of the probabilities from what came true, on average. Lower is better."),
     ]
     .into_iter()
     .filter_map(|(key, name, meaning)| {
@@ -86,13 +113,17 @@ fn held_out_rows(metrics: &BTreeMap<String, f64>) -> Vec<MetricRow> {
     .collect()
 }
 
-/// R² is a share: beyond four digits after the point it says nothing, and the mean's is zero but for noise.
+/// What is in no unit says nothing beyond four digits after the point, and the mean's R² is zero but for noise.
 fn shown(key: &str, value: f64) -> String {
-    if key == "r2" {
-        numbers::decimal((value * 1e4).round() / 1e4)
-    } else {
+    if matches!(key, "mae" | "rmse") {
         numbers::decimal(value)
+    } else {
+        share(value)
     }
+}
+
+fn share(value: f64) -> String {
+    numbers::decimal((value * 1e4).round() / 1e4)
 }
 
 /// The comparison in words, so that nobody needs to know which way is better.
@@ -103,35 +134,68 @@ fn reading(key: &str, value: f64, baseline: Option<f64>) -> String {
             numbers::percent(value.max(0.0))
         );
     }
-    match baseline {
-        Some(baseline) if baseline > 0.0 && value <= baseline => {
-            format!(
-                "error {} smaller than the mean's",
-                numbers::percent(1.0 - value / baseline)
-            )
-        }
-        Some(baseline) if baseline > 0.0 => "worse than predicting the mean".to_owned(),
-        _ => String::new(),
+    let Some(baseline) = baseline else {
+        return String::new();
+    };
+    match key {
+        "accuracy" => format!(
+            "{} of the labels are right; the most frequent class alone: {}",
+            numbers::percent(value),
+            numbers::percent(baseline)
+        ),
+        "roc_auc" | "pr_auc" | "f1" if value > baseline => "better than without a model".to_owned(),
+        "roc_auc" | "pr_auc" | "f1" => "no better than without a model".to_owned(),
+        _ if baseline <= 0.0 => String::new(),
+        "log_loss" | "brier" if value < baseline => format!(
+            "{} smaller than the shares'",
+            numbers::percent(1.0 - value / baseline)
+        ),
+        "log_loss" | "brier" => "no better than saying the shares".to_owned(),
+        _ if value <= baseline => format!(
+            "error {} smaller than the mean's",
+            numbers::percent(1.0 - value / baseline)
+        ),
+        _ => "worse than predicting the mean".to_owned(),
     }
 }
 
-/// Residuals, predicted against actual, what the model relies on, and what the pipeline left out.
+/// Residuals and predicted against actual, or how the classes are told apart; what the model relies on, and what the pipeline
+/// left out.
 #[component]
 pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView {
     let Evaluation {
         points,
         residuals,
+        classification,
         coefficients,
         intercept,
         importances,
         candidates,
         dropped,
     } = evaluation;
+    let is_classification = classification.is_some();
     let reliance = if importances.is_empty() {
-        view! { <Coefficients coefficients intercept /> }.into_any()
+        view! { <Coefficients coefficients intercept is_classification /> }.into_any()
     } else {
         view! { <Importances importances /> }.into_any()
     };
+    let charts = match classification {
+        Some(evaluation) => view! { <Classes evaluation /> }.into_any(),
+        None => numbers_charts(points, residuals, target),
+    };
+    view! {
+        {charts}
+        {reliance}
+        {(!candidates.is_empty()).then(|| view! { <Leaderboard candidates /> })}
+        <Dropped dropped />
+    }
+}
+
+fn numbers_charts(
+    points: Vec<EvaluationPoint>,
+    residuals: Vec<HistogramBar>,
+    target: String,
+) -> AnyView {
     let scatter_summary = format!(
         "{} held-out rows: the nearer to the diagonal, the better. Predictions above it are too high.",
         numbers::count(points.len() as u64)
@@ -150,13 +214,11 @@ pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView
             <Chart title="Predicted vs actual" summary=scatter_summary data=Signal::stored(scatter_data) />
             <Chart title="Residuals" summary=residual_summary data=Signal::stored(residual_data) />
         </div>
-        {reliance}
-        {(!candidates.is_empty()).then(|| view! { <Leaderboard candidates /> })}
-        <Dropped dropped />
     }
+    .into_any()
 }
 
-fn residual_summary(bars: &[domain::datasets::HistogramBar]) -> String {
+fn residual_summary(bars: &[HistogramBar]) -> String {
     let total: u64 = bars.iter().map(|bar| bar.count).sum();
     let Some(tallest) = bars.iter().max_by_key(|bar| bar.count) else {
         return "No held-out rows.".to_owned();
@@ -167,134 +229,6 @@ fn residual_summary(bars: &[domain::datasets::HistogramBar]) -> String {
         numbers::decimal(tallest.from),
         numbers::decimal(tallest.to)
     )
-}
-
-#[component]
-fn Coefficients(coefficients: Vec<Coefficient>, intercept: f64) -> impl IntoView {
-    let largest = coefficients
-        .iter()
-        .map(|coefficient| coefficient.standardized.abs())
-        .fold(0.0, f64::max);
-    view! {
-        <section class="stack">
-            <h3>"Coefficients"</h3>
-            <p class="muted">
-                "Largest effect first. Effect: change of the prediction when the input rises by one standard deviation."
-            </p>
-            <TableFrame label="Coefficients">
-                <table class="table">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Feature"</th>
-                            <th scope="col" class="num">"Effect"</th>
-                            <th scope="col">"Size"</th>
-                            <th scope="col" class="num">"Per unit of the input"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {coefficients
-                            .into_iter()
-                            .map(|coefficient| {
-                                view! {
-                                    <tr>
-                                        <th scope="row" class="mono">{coefficient.feature}</th>
-                                        <td class="num">{numbers::decimal(coefficient.standardized)}</td>
-                                        <td>
-                                            <EffectBar effect=coefficient.standardized largest />
-                                        </td>
-                                        <td class="num">{numbers::decimal(coefficient.value)}</td>
-                                    </tr>
-                                }
-                            })
-                            .collect_view()}
-                        <tr>
-                            <th scope="row">"Intercept"</th>
-                            <td></td>
-                            <td></td>
-                            <td class="num">{numbers::decimal(intercept)}</td>
-                        </tr>
-                    </tbody>
-                </table>
-            </TableFrame>
-        </section>
-    }
-}
-
-/// A bar to the right for a raising effect, to the left for a lowering one. The number stands beside it.
-#[component]
-fn EffectBar(effect: f64, largest: f64) -> impl IntoView {
-    let share = if largest > 0.0 {
-        (effect.abs() / largest).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    let width = 48.0 * share;
-    let x = if effect < 0.0 { 50.0 - width } else { 50.0 };
-    view! {
-        <svg class="effect-bar" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" focusable="false">
-            <line x1="50" y1="0" x2="50" y2="10" class="effect-axis"></line>
-            <rect x=format!("{x:.1}") y="2" width=format!("{width:.1}") height="6" class:is-negative=effect < 0.0></rect>
-        </svg>
-    }
-}
-
-#[component]
-fn Importances(importances: Vec<Importance>) -> impl IntoView {
-    let largest = importances
-        .iter()
-        .map(|importance| importance.gain)
-        .fold(0.0, f64::max);
-    let rows = importances
-        .into_iter()
-        .map(|importance| {
-            view! {
-                <tr>
-                    <th scope="row" class="mono">{importance.feature}</th>
-                    <td class="num">{numbers::percent(importance.gain)}</td>
-                    <td>
-                        <ShareBar share=importance.gain largest />
-                    </td>
-                    <td class="num">{numbers::count(importance.splits)}</td>
-                </tr>
-            }
-        })
-        .collect_view();
-    view! {
-        <section class="stack">
-            <h3>"Feature importance"</h3>
-            <p class="muted">
-                "Most important first. Share of the gain: of all that the trees' splits took off the error in training. It says what the model relies on, not in which direction."
-            </p>
-            <TableFrame label="Feature importance">
-                <table class="table">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Feature"</th>
-                            <th scope="col" class="num">"Share of the gain"</th>
-                            <th scope="col">"Size"</th>
-                            <th scope="col" class="num">"Splits"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </TableFrame>
-        </section>
-    }
-}
-
-/// The number stands beside it.
-#[component]
-fn ShareBar(share: f64, largest: f64) -> impl IntoView {
-    let width = if largest > 0.0 {
-        100.0 * (share / largest).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    view! {
-        <svg class="effect-bar" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" focusable="false">
-            <rect x="0" y="2" width=format!("{width:.1}") height="6"></rect>
-        </svg>
-    }
 }
 
 #[component]
@@ -333,5 +267,29 @@ mod tests {
             "explains 64 % of the variance"
         );
         assert_eq!(reading("rmse", 1.0, None), "");
+        assert_eq!(
+            reading("log_loss", 0.45, Some(0.6)),
+            "25 % smaller than the shares'"
+        );
+        assert_eq!(
+            reading("roc_auc", 0.5, Some(0.5)),
+            "no better than without a model"
+        );
+    }
+
+    #[test]
+    fn a_list_shows_the_metric_of_the_task() {
+        let of = |pairs: &[(&str, f64)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value));
+            headline(&pairs.collect())
+        };
+        assert_eq!(of(&[("r2", 0.64)]).as_deref(), Some("R² 0.64"));
+        assert_eq!(
+            of(&[("log_loss", 0.424_24), ("accuracy", 0.8)]).as_deref(),
+            Some("Log loss 0.4242")
+        );
+        assert_eq!(of(&[]), None);
     }
 }

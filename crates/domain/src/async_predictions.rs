@@ -70,8 +70,8 @@ pub struct AsyncPrediction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AsyncResult {
-    /// One a row, in their order; a regressor's is a number.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<f64>))]
+    /// One a row, in their order.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::predictions::Prediction>))]
     pub predictions: Vec<Value>,
     pub model: Name,
     pub version: i32,

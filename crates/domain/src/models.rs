@@ -1,3 +1,5 @@
+mod classification;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -6,6 +8,10 @@ use crate::datasets::ColumnType;
 use crate::ids::{ModelId, ModelVersionId, TrainingRunId};
 use crate::training_runs::Algorithm;
 use crate::{Name, Timestamp};
+
+pub use classification::{
+    Calibration, ClassCurves, ClassEvaluation, ClassMetrics, CurvePoint, Threshold,
+};
 
 /// One input of a model: the upload's column becomes the contract at predict time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,15 +42,128 @@ pub struct InputField {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutputField {
     pub name: String,
-    /// `regression` gives a number.
+    /// `regression` gives a number, `classification` a label and a probability for each class.
     pub task: Task,
+    /// Of a classification, what it tells apart: at least two, in the order that ties are broken in. As written in the table:
+    /// texts in their order, numbers in theirs, and `false` before `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
 }
 
+impl OutputField {
+    #[must_use]
+    pub fn regression(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            task: Task::Regression,
+            classes: None,
+        }
+    }
+
+    #[must_use]
+    pub fn classification(name: impl Into<String>, classes: Vec<String>) -> Self {
+        Self {
+            name: name.into(),
+            task: Task::Classification,
+            classes: Some(classes),
+        }
+    }
+
+    /// What a scored table has of it, in order: the number, or the label and a `probability_` for each class.
+    #[must_use]
+    pub fn columns(&self, prediction_column: &str) -> Vec<(String, ColumnType)> {
+        match &self.classes {
+            None => vec![(prediction_column.to_owned(), ColumnType::Float)],
+            Some(classes) => {
+                let mut columns = vec![(prediction_column.to_owned(), ColumnType::String)];
+                for class in classes {
+                    columns.push((format!("probability_{class}"), ColumnType::Float));
+                }
+                columns
+            }
+        }
+    }
+}
+
+/// What kind of answer a model gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
+    /// A number.
     Regression,
+    /// One of several classes.
+    Classification,
+}
+
+impl Task {
+    pub const ALL: [Self; 2] = [Self::Regression, Self::Classification];
+
+    /// What a column is predicted by unless told: text, `true` and `false`, and whole numbers of which there are two are
+    /// classes; all other numbers are amounts.
+    #[must_use]
+    pub fn of(kind: ColumnType, distinct: u64) -> Self {
+        match kind {
+            ColumnType::String | ColumnType::Boolean => Self::Classification,
+            ColumnType::Integer if distinct == 2 => Self::Classification,
+            ColumnType::Integer | ColumnType::Float => Self::Regression,
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Classification => "classification",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.as_str() == name)
+    }
+
+    /// The metric that models are compared by; the lower, the better.
+    #[must_use]
+    pub fn metric(self) -> Metric {
+        match self {
+            Self::Regression => Metric::Rmse,
+            Self::Classification => Metric::LogLoss,
+        }
+    }
+}
+
+/// What models are compared by; the lower, the better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Root of the mean squared error, in the target's unit.
+    #[default]
+    Rmse,
+    /// What a probability falls short of 1 for the class that it was, on average, as a logarithm: 0 is perfect.
+    LogLoss,
+}
+
+impl Metric {
+    /// Among a version's metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rmse => "rmse",
+            Self::LogLoss => "log_loss",
+        }
+    }
+
+    /// As people write it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Rmse => "RMSE",
+            Self::LogLoss => "Log loss",
+        }
+    }
 }
 
 /// What a model takes and gives.
@@ -76,7 +195,8 @@ pub struct ModelVersion {
     pub version: i32,
     pub algorithm: String,
     pub params: serde_json::Value,
-    /// Held-out metrics, such as `mae`, `rmse`, `r2`, `baseline_mae`, `baseline_rmse`, `baseline_r2`, `train_rows`, `test_rows`.
+    /// Held-out metrics: of a regression `mae`, `rmse`, `r2`, of a classification `log_loss`, `accuracy`, `roc_auc`, `pr_auc`, `f1`,
+    /// `brier`; the same of what one would say without a model as `baseline_mae` and so on; `train_rows`, `test_rows`, `features`.
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
     pub dataset: Option<Name>,
@@ -107,12 +227,17 @@ pub struct DeployedAs {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Evaluation {
-    /// At most 500 held-out rows, spread evenly over the predictions.
+    /// Of a regression, at most 500 held-out rows, spread evenly over the predictions.
     pub points: Vec<EvaluationPoint>,
+    /// Of a regression, actual minus predicted.
     pub residuals: Vec<crate::datasets::HistogramBar>,
-    /// Of a linear model, in the units of the standardised inputs, largest effect first.
+    /// Of a classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<ClassEvaluation>,
+    /// Of a linear model, in the units of the standardised inputs, largest effect first. Of a logistic regression the effects are
+    /// on the logarithm of the odds, with several classes on each class's own.
     pub coefficients: Vec<Coefficient>,
-    /// What a prediction starts from.
+    /// What a prediction starts from; 0 where each class starts from its own.
     pub intercept: f64,
     /// Of a model of trees, most important first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -136,6 +261,9 @@ pub struct EvaluationPoint {
 pub struct Coefficient {
     /// The encoded feature: `median_income` or `ocean_proximity = INLAND`.
     pub feature: String,
+    /// With more than two classes, the one whose score it raises.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
     pub standardized: f64,
     /// Per unit of the input as given.
     pub value: f64,
@@ -161,8 +289,13 @@ pub struct Candidate {
     pub params: serde_json::Map<String, serde_json::Value>,
     /// How many of the parts it was judged by; the better half of all goes on to the next one.
     pub folds: u32,
-    /// On the parts that were held out from it, in the target's unit. None when it failed on the first.
-    pub rmse: Option<Estimate>,
+    /// What `estimate` is of.
+    #[serde(default)]
+    pub metric: Metric,
+    /// On the parts that were held out from it. None when it failed on the first. Runs of before there were classifiers have it
+    /// stored as `rmse`.
+    #[serde(default, alias = "rmse")]
+    pub estimate: Option<Estimate>,
     /// To fit it once, on average.
     pub fit_seconds: f64,
     /// To predict one row within the process, on average.
@@ -173,7 +306,7 @@ pub struct Candidate {
 }
 
 /// A number that other rows would have given otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Estimate {
     pub value: f64,

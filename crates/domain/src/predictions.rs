@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -41,11 +43,31 @@ pub struct PredictRequest {
     pub inputs: Inputs,
 }
 
+/// What a model says of a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Prediction {
+    /// A regressor's.
+    Number(f64),
+    /// A classifier's.
+    Class(ClassPrediction),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ClassPrediction {
+    /// The most probable class, as the training table has it; the first of the signature's where several are.
+    pub label: String,
+    /// Of each class. They add up to 1.
+    pub probabilities: BTreeMap<String, f64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PredictResponse {
-    /// One a row, in their order; a regressor's is a number.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<f64>))]
+    /// One a row, in their order.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Prediction>))]
     pub predictions: Vec<Value>,
     pub model: Name,
     pub version: i32,

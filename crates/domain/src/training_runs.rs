@@ -5,9 +5,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TrainingRunId;
+use crate::models::Task;
 use crate::{Error, FieldError, Name, Result, Timestamp};
 
-pub use algorithm::{Algorithm, BUDGET, L1_RATIO, PENALTY, Parameter, Params, SEED};
+pub use algorithm::{
+    Algorithm, BUDGET, L1_RATIO, LOGISTIC_PENALTY, Named, PENALTY, Parameter, Params, SEED,
+};
+
+/// A classifier tells at most so many classes apart.
+pub const MAX_CLASSES: usize = 100;
+/// A class is to be learned from and judged by, so it needs as many rows at least.
+pub const MIN_CLASS_ROWS: usize = 2;
+/// A class's name has at most so many characters: a scored table has a column named after it.
+pub const MAX_CLASS_NAME: usize = 150;
 
 /// What to train, as asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,12 +30,16 @@ pub struct TrainingSpec {
     pub dataset_version: Option<i32>,
     /// The column to predict.
     pub target: String,
+    /// Judged by the target's column unless told: text, `true` and `false`, and whole numbers of which there are exactly two are
+    /// classes, all other numbers are amounts. A run has it filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
     /// The model that gets the new version; made when there is none of that name.
     pub model: Name,
     pub algorithm: Algorithm,
     /// What the algorithm is run with, the defaults for what is left out. `linear_regression` takes none; `ridge` and
-    /// `lasso` take `penalty` (0 to 1,000,000; 0.01), `elastic_net` also `l1_ratio` (0 to 1, 0.5); `gradient_boosting` takes `budget`
-    /// (0.1 to 2, 1) and `seed` (42).
+    /// `lasso` take `penalty` (0 to 1,000,000; 0.01), `elastic_net` also `l1_ratio` (0 to 1, 0.5); `logistic_regression` takes `penalty`
+    /// (0.000001 to 1,000,000; 0.001); `gradient_boosting` takes `budget` (0.1 to 2, 1) and `seed` (42).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub params: Option<serde_json::Map<String, serde_json::Value>>,
@@ -42,7 +56,9 @@ pub struct TrainingSpec {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Split {
-    pub method: SplitMethod,
+    /// Unless told, `stratified` for a classification and `random` for a regression. A run has it filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<SplitMethod>,
     /// Share of rows held out for the metrics: 0.05 to 0.5.
     pub test_fraction: f64,
     pub seed: u64,
@@ -51,7 +67,7 @@ pub struct Split {
 impl Default for Split {
     fn default() -> Self {
         Self {
-            method: SplitMethod::Random,
+            method: None,
             test_fraction: 0.2,
             seed: 42,
         }
@@ -63,6 +79,27 @@ impl Default for Split {
 #[serde(rename_all = "snake_case")]
 pub enum SplitMethod {
     Random,
+    /// Of each class the same share is held out, and at least one row.
+    Stratified,
+}
+
+impl SplitMethod {
+    /// Unless told.
+    #[must_use]
+    pub fn of(task: Task) -> Self {
+        match task {
+            Task::Regression => Self::Random,
+            Task::Classification => Self::Stratified,
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Stratified => "stratified",
+        }
+    }
 }
 
 /// What the child process may use.
@@ -125,6 +162,9 @@ impl TrainingSpec {
         if let Err(wrong) = self.algorithm.checked(self.params.as_ref()) {
             errors.extend(wrong);
         }
+        if let Some(task) = self.task {
+            errors.extend(self.check_task(task).err().into_iter().flatten());
+        }
         if self.target.is_empty() {
             errors.push(FieldError::new(
                 "/target",
@@ -166,6 +206,37 @@ impl TrainingSpec {
             Ok(())
         } else {
             Err(Error::Invalid(errors))
+        }
+    }
+
+    /// Whether the algorithm and the split are of this task.
+    ///
+    /// # Errors
+    /// Those that are not, with what to choose in their place.
+    pub fn check_task(&self, task: Task) -> std::result::Result<(), Vec<FieldError>> {
+        let mut errors = Vec::new();
+        if !self.algorithm.serves(task) {
+            let names: Vec<&str> = Algorithm::ALL
+                .into_iter()
+                .filter(|algorithm| algorithm.serves(task))
+                .map(Algorithm::as_str)
+                .collect();
+            let expected = format!("for a {}, one of {}", task.as_str(), names.join(", "));
+            errors.push(
+                FieldError::new("/algorithm", "invalid", expected).got(self.algorithm.as_str()),
+            );
+        }
+        if self.split.method == Some(SplitMethod::Stratified) && task == Task::Regression {
+            let expected = "random for a regression: a stratified split needs classes";
+            errors.push(
+                FieldError::new("/split/method", "invalid", expected)
+                    .got(SplitMethod::Stratified.as_str()),
+            );
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
         }
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-use domain::training_runs::{Algorithm, BUDGET, PENALTY, SEED};
+use domain::models::Task;
+use domain::training_runs::{Algorithm, BUDGET, Named, PENALTY, SEED};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,9 @@ fn map(value: Value) -> Map<String, Value> {
 
 #[test]
 fn what_is_left_out_has_its_default() {
-    for algorithm in Algorithm::NAMED {
+    for named in Named::ALL {
+        let algorithm = Algorithm::from(named);
+        assert_eq!(algorithm.as_named(), Some(named));
         let all = algorithm.checked(None).unwrap();
         for parameter in algorithm.parameters() {
             assert!((all.of(parameter) - parameter.default).abs() < 1e-15);
@@ -25,6 +28,20 @@ fn what_is_left_out_has_its_default() {
         assert_eq!(json!(algorithm), json!(algorithm.as_str()));
     }
     assert_eq!(Algorithm::named("auto"), Some(Algorithm::Auto));
+    assert_eq!(Algorithm::Auto.as_named(), None);
+}
+
+#[test]
+fn every_task_has_an_algorithm_to_choose_besides_auto() {
+    for task in Task::ALL {
+        assert!(Algorithm::Auto.serves(task));
+        let named = Named::ALL.map(Algorithm::from);
+        assert!(named.into_iter().any(|algorithm| algorithm.serves(task)));
+        assert_eq!(Task::named(task.as_str()), Some(task));
+        assert_eq!(json!(task), json!(task.as_str()));
+    }
+    assert!(!Algorithm::Ridge.serves(Task::Classification));
+    assert!(!Algorithm::LogisticRegression.serves(Task::Regression));
 }
 
 #[test]

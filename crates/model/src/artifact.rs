@@ -1,3 +1,4 @@
+mod classifier;
 mod trees;
 
 use std::collections::HashSet;
@@ -6,6 +7,7 @@ use domain::datasets::ColumnType;
 use domain::models::{InputField, OutputField, Signature, Task};
 use serde_json::{Map, Value as Json};
 
+pub use classifier::{Classifier, Link, Score};
 pub use trees::{Node, Split, Test, Tree, Trees};
 
 /// A trained model, whole: what it takes, and what it makes of it.
@@ -24,6 +26,7 @@ pub struct Artifact {
 pub enum Body {
     Linear(Linear),
     Trees(Trees),
+    Classifier(Classifier),
 }
 
 /// A sum with one term for each input.
@@ -103,6 +106,22 @@ impl Artifact {
         Self::regression("gradient_boosting", output, inputs, Body::Trees(trees))
     }
 
+    /// A model that tells classes apart; `output` names them.
+    #[must_use]
+    pub fn classifier(
+        algorithm: &str,
+        output: OutputField,
+        inputs: Vec<InputField>,
+        classifier: Classifier,
+    ) -> Self {
+        Self {
+            algorithm: algorithm.to_owned(),
+            params: Map::new(),
+            signature: Signature { inputs, output },
+            body: Body::Classifier(classifier),
+        }
+    }
+
     fn regression(
         algorithm: &str,
         output: impl Into<String>,
@@ -114,10 +133,7 @@ impl Artifact {
             params: Map::new(),
             signature: Signature {
                 inputs,
-                output: OutputField {
-                    name: output.into(),
-                    task: Task::Regression,
-                },
+                output: OutputField::regression(output),
             },
             body,
         }
@@ -136,11 +152,31 @@ impl Artifact {
             }
             check_input(input)?;
         }
+        check_output(&self.signature.output, &self.body)?;
         match &self.body {
             Body::Linear(linear) => linear.check(inputs),
             Body::Trees(trees) => trees.check(inputs),
+            Body::Classifier(classifier) => classifier.check(&self.signature),
         }
     }
+}
+
+fn check_output(output: &OutputField, body: &Body) -> Result<(), ArtifactError> {
+    let task = match body {
+        Body::Linear(_) | Body::Trees(_) => Task::Regression,
+        Body::Classifier(_) => Task::Classification,
+    };
+    if output.task != task {
+        return inconsistent(format!(
+            "its signature is of a {}, and its body of a {}",
+            output.task.as_str(),
+            task.as_str()
+        ));
+    }
+    if task == Task::Regression && output.classes.is_some() {
+        return inconsistent("a regression has no classes".to_owned());
+    }
+    Ok(())
 }
 
 fn check_input(input: &InputField) -> Result<(), ArtifactError> {

@@ -3,17 +3,19 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | the mark `VOLARYM\0` |
-//! | 2 | format version: 1 for a linear model, 2 for one of trees |
+//! | 2 | format version: 1 for a linear model, 2 for one of trees, 3 for a classifier |
 //! | 4 | length of the header |
 //! | n | header: JSON with the algorithm, its parameters, the signature and, of a linear model, the kind of each transform |
 //! | n | the body |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The body of a linear model is the count of its numbers (4 bytes) and the numbers as 64-bit floats: the intercept, then
-//! each transform's. That of trees is in [`trees`].
+//! each transform's. That of trees is in [`trees`]. The header of a classifier has its link and the kind of each score, and
+//! the scores are bodies as these, one behind the other.
 //!
 //! The same artifact always gives the same bytes, so the hash of the file names the model.
 
+mod classifier;
 mod trees;
 
 use domain::models::Signature;
@@ -29,9 +31,10 @@ const CHECKSUM_BYTES: usize = 32;
 /// The version of linear models: a release that knows no trees reads them still.
 const LINEAR_VERSION: u16 = 1;
 const TREES_VERSION: u16 = 2;
+const CLASSIFIER_VERSION: u16 = 3;
 
 /// The newest version that [`encode`] writes and [`decode`] reads.
-pub const FORMAT_VERSION: u16 = TREES_VERSION;
+pub const FORMAT_VERSION: u16 = CLASSIFIER_VERSION;
 
 /// The largest artifact that is written or read: 64 MiB.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -73,9 +76,7 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
     let mut content = Vec::new();
     let (version, header) = match &artifact.body {
         Body::Linear(linear) => {
-            let (numbers, transforms) = disassemble(linear);
-            content.extend_from_slice(&(numbers.len() as u32).to_le_bytes());
-            content.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            let transforms = write_linear(linear, &mut content);
             let header = LinearHeader {
                 algorithm,
                 params,
@@ -92,6 +93,17 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
                 signature,
             };
             (TREES_VERSION, serde_json::to_vec(&header))
+        }
+        Body::Classifier(classifier) => {
+            let (link, scores) = classifier::write(classifier, &mut content);
+            let header = classifier::Header {
+                algorithm,
+                params,
+                signature,
+                link,
+                scores,
+            };
+            (CLASSIFIER_VERSION, serde_json::to_vec(&header))
         }
     };
     let header = header.map_err(|error| ArtifactError::Header(error.to_string()))?;
@@ -111,6 +123,14 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
     bytes.extend_from_slice(&content);
     bytes.extend_from_slice(&Sha256::digest(&bytes));
     Ok(bytes)
+}
+
+/// Writes the numbers, and says what they are.
+fn write_linear(linear: &Linear, out: &mut Vec<u8>) -> Vec<TransformKind> {
+    let (numbers, transforms) = disassemble(linear);
+    out.extend_from_slice(&(numbers.len() as u32).to_le_bytes());
+    out.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    transforms
 }
 
 /// A linear model as its numbers, and what they are.
@@ -176,21 +196,33 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
 
     let header_length = reader.length("in its header's length")?;
     let header = reader.take(header_length, "in its header")?;
-    let artifact = if version == LINEAR_VERSION {
-        let count = reader.length("in its numbers")?;
-        let numbers = reader.take(count.saturating_mul(8), "in its numbers")?;
-        assemble(parse(header)?, numbers)?
-    } else {
-        let TreesHeader {
-            algorithm,
-            params,
-            signature,
-        } = parse(header)?;
-        Artifact {
-            algorithm,
-            params,
-            signature,
-            body: Body::Trees(trees::read(&mut reader)?),
+    let artifact = match version {
+        LINEAR_VERSION => {
+            let header: LinearHeader = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Linear(read_linear(header.transforms, &mut reader)?),
+            }
+        }
+        TREES_VERSION => {
+            let header: TreesHeader = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Trees(trees::read(&mut reader)?),
+            }
+        }
+        _ => {
+            let header: classifier::Header = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Classifier(classifier::read(header.link, header.scores, &mut reader)?),
+            }
         }
     };
     if reader.rest.len() != CHECKSUM_BYTES {
@@ -206,7 +238,12 @@ fn parse<'a, T: Deserialize<'a>>(header: &'a [u8]) -> Result<T, ArtifactError> {
     serde_json::from_slice(header).map_err(|error| ArtifactError::Header(error.to_string()))
 }
 
-fn assemble(header: LinearHeader, numbers: &[u8]) -> Result<Artifact, ArtifactError> {
+fn read_linear(
+    kinds: Vec<TransformKind>,
+    reader: &mut Reader<'_>,
+) -> Result<Linear, ArtifactError> {
+    let count = reader.length("in its numbers")?;
+    let numbers = reader.take(count.saturating_mul(8), "in its numbers")?;
     let mut numbers = numbers
         .as_chunks::<8>()
         .0
@@ -218,8 +255,8 @@ fn assemble(header: LinearHeader, numbers: &[u8]) -> Result<Artifact, ArtifactEr
         })
     };
     let intercept = next()?;
-    let mut transforms = Vec::with_capacity(header.transforms.len());
-    for kind in header.transforms {
+    let mut transforms = Vec::with_capacity(kinds.len());
+    for kind in kinds {
         transforms.push(match kind {
             TransformKind::Numeric => Transform::Numeric {
                 impute: next()?,
@@ -246,14 +283,9 @@ fn assemble(header: LinearHeader, numbers: &[u8]) -> Result<Artifact, ArtifactEr
             "it has more numbers than its header says".to_owned(),
         ));
     }
-    Ok(Artifact {
-        algorithm: header.algorithm,
-        params: header.params,
-        signature: header.signature,
-        body: Body::Linear(Linear {
-            intercept,
-            transforms,
-        }),
+    Ok(Linear {
+        intercept,
+        transforms,
     })
 }
 

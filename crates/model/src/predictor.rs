@@ -1,3 +1,4 @@
+mod classifier;
 mod forest;
 mod linear;
 
@@ -7,8 +8,11 @@ use domain::datasets::ColumnType;
 use domain::models::Signature;
 
 use crate::artifact::{Artifact, Body};
+use classifier::Scores;
 use forest::Forest;
 use linear::Terms;
+
+pub use classifier::label;
 
 /// The index of a category that the signature does not name.
 pub const OTHER: u32 = u32::MAX;
@@ -33,6 +37,8 @@ pub enum PredictError {
     WrongLength { expected: usize, got: usize },
     #[error("the value of input {slot} is of another kind than the input")]
     WrongKind { slot: usize },
+    #[error("there is room for {room} numbers, but the model gives {width}")]
+    WrongWidth { width: usize, room: usize },
 }
 
 /// A model prepared for speed: a row takes no allocation and no recursion.
@@ -48,6 +54,7 @@ pub struct Predictor {
 enum Kernel {
     Linear(Terms),
     Forest(Forest),
+    Classifier(Scores),
 }
 
 /// Few categories are found faster by comparing than by hashing.
@@ -67,6 +74,9 @@ impl Predictor {
         let kernel = match &artifact.body {
             Body::Linear(linear) => Kernel::Linear(Terms::new(linear)),
             Body::Trees(trees) => Kernel::Forest(Forest::new(trees, &artifact.signature.inputs)),
+            Body::Classifier(classifier) => {
+                Kernel::Classifier(Scores::new(classifier, &artifact.signature))
+            }
         };
         let inputs = &artifact.signature.inputs;
         Self {
@@ -152,15 +162,52 @@ impl Predictor {
         Value::Category(u32::from(value))
     }
 
-    /// The prediction for one row, with its values in the signature's order.
+    /// How many numbers a prediction is: 1 of a regressor, of a classifier a probability for each class.
+    #[inline]
+    pub fn width(&self) -> usize {
+        match &self.kernel {
+            Kernel::Linear(_) | Kernel::Forest(_) => 1,
+            Kernel::Classifier(scores) => scores.classes(),
+        }
+    }
+
+    /// Of a classifier, what it tells apart.
+    pub fn classes(&self) -> Option<&[String]> {
+        self.signature.output.classes.as_deref()
+    }
+
+    /// The prediction for one row, with its values in the signature's order: [`Self::width`] numbers, which fill `out`. Those of a
+    /// classifier add up to 1.
     ///
     /// # Errors
-    /// A result that is not finite, and a row that does not fit the model (which [`crate::check_row`] never makes).
+    /// A result that is not finite, and a row that does not fit the model (which [`crate::check_row`] never makes). What is in
+    /// `out` then means nothing.
     #[inline]
-    pub fn predict(&self, row: &[Value]) -> Result<f64, PredictError> {
+    pub fn predict(&self, row: &[Value], out: &mut [f64]) -> Result<(), PredictError> {
+        if let Kernel::Classifier(scores) = &self.kernel {
+            return scores.predict(row, out);
+        }
+        let room = out.len();
+        let [number] = out else {
+            return Err(PredictError::WrongWidth { width: 1, room });
+        };
+        *number = self.number(row)?;
+        Ok(())
+    }
+
+    /// What a regressor predicts for one row.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], and for a classifier.
+    #[inline]
+    pub fn number(&self, row: &[Value]) -> Result<f64, PredictError> {
         let sum = match &self.kernel {
             Kernel::Linear(terms) => terms.predict(row)?,
             Kernel::Forest(forest) => forest.predict(row)?,
+            Kernel::Classifier(scores) => {
+                let width = scores.classes();
+                return Err(PredictError::WrongWidth { width, room: 1 });
+            }
         };
         finite(sum)
     }
@@ -172,18 +219,38 @@ impl Predictor {
             // Less than a microsecond for a row, and no less for the next one.
             Kernel::Linear(_) => false,
             Kernel::Forest(_) => true,
+            Kernel::Classifier(scores) => scores.has_trees(),
         }
     }
 
-    /// What [`Self::predict`] gives for each of many rows, bit for bit. Trees take them together, which is faster.
-    pub fn predict_batch<R: AsRef<[Value]>>(&self, rows: &[R]) -> Vec<Result<f64, PredictError>> {
+    /// What [`Self::predict`] gives for each of many rows, bit for bit, one row behind the other in `out`, which has room for
+    /// exactly these. Trees take them together, which is faster.
+    pub fn predict_batch<R: AsRef<[Value]>>(
+        &self,
+        rows: &[R],
+        out: &mut [f64],
+    ) -> Vec<Result<(), PredictError>> {
+        let width = self.width();
+        let room = out.len();
+        if room != rows.len() * width {
+            let room = room.checked_div(rows.len()).unwrap_or(room);
+            return vec![Err(PredictError::WrongWidth { width, room }); rows.len()];
+        }
         match &self.kernel {
-            Kernel::Linear(_) => rows.iter().map(|row| self.predict(row.as_ref())).collect(),
+            Kernel::Linear(_) => rows
+                .iter()
+                .zip(out.chunks_mut(width))
+                .map(|(row, out)| self.predict(row.as_ref(), out))
+                .collect(),
             Kernel::Forest(forest) => {
-                let mut sums = Vec::with_capacity(rows.len());
-                forest.predict_batch(rows, &mut sums);
-                sums.into_iter().map(|sum| sum.and_then(finite)).collect()
+                let mut done = vec![Ok(()); rows.len()];
+                forest.predict_batch(rows, (1, 0), out, &mut done);
+                for (sum, done) in out.iter().zip(&mut done) {
+                    *done = done.and_then(|()| finite(*sum).map(drop));
+                }
+                done
             }
+            Kernel::Classifier(scores) => scores.predict_batch(rows, out),
         }
     }
 }

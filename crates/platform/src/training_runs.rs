@@ -4,7 +4,9 @@ mod columns;
 use domain::events::Topic;
 use domain::ids::{JobId, ProjectId, TrainingRunId};
 use domain::page::PageRequest;
-use domain::training_runs::{LogLine, RunStatus, TrainingBudget, TrainingRun, TrainingSpec};
+use domain::training_runs::{
+    LogLine, RunStatus, SplitMethod, TrainingBudget, TrainingRun, TrainingSpec,
+};
 use domain::{Actor, Error, FieldError, Name, Page, Permission, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -31,8 +33,8 @@ pub struct TrainJob {
     pub training_run: TrainingRunId,
 }
 
-/// Checks what is asked against the dataset's columns, and queues it. The run's spec has the dataset's version, the
-/// algorithm, its parameters and the budget filled in.
+/// Checks what is asked against the dataset's columns, and queues it. The run's spec has the dataset's version, the task, the
+/// split's method, the algorithm, its parameters and the budget filled in.
 ///
 /// # Errors
 /// `Invalid` naming every field that does not fit; `NotFound` for the dataset; `Conflict` with the code `dataset_not_ready`
@@ -50,7 +52,9 @@ pub async fn create(
     let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
     let dataset =
         datasets::ready_version(&mut tx, project, &spec.dataset, spec.dataset_version).await?;
-    columns::check(&spec, &dataset.columns)?;
+    let task = columns::check(&spec, &dataset.columns)?;
+    spec.task = Some(task);
+    spec.split.method = Some(spec.split.method.unwrap_or(SplitMethod::of(task)));
     spec.dataset_version = Some(dataset.version);
     if !spec.algorithm.parameters().is_empty() {
         let params = spec.algorithm.checked(spec.params.as_ref());

@@ -12,6 +12,7 @@
 
 mod counts;
 mod lane;
+mod rows;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,10 +27,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::request::{MAX_ROWS, Rows};
-use crate::versions::{PANICKED, finite};
+use crate::versions::PANICKED;
 
 pub use counts::{BatchCounts, Batched, Batchers};
 use lane::Lane;
+use rows::ComputedRows;
 
 /// What an async worker may compute in place: about as long as it reads the largest body that it reads in place.
 pub const QUICK: Duration = Duration::from_micros(100);
@@ -43,13 +45,20 @@ const COARSE: Duration = Duration::from_millis(2);
 
 /// What predicts many rows at once.
 pub trait PredictEach: Send + Sync + 'static {
-    /// One result for each row, in their order.
-    fn predict_each(&self, rows: &[&[Value]]) -> Vec<Result<f64, PredictError>>;
+    /// How many numbers a prediction is, from 1 up.
+    fn width(&self) -> usize;
+
+    /// One result for each row, in their order; its numbers go to its place in `out`.
+    fn predict_each(&self, rows: &[&[Value]], out: &mut [f64]) -> Vec<Result<(), PredictError>>;
 }
 
 impl PredictEach for Predictor {
-    fn predict_each(&self, rows: &[&[Value]]) -> Vec<Result<f64, PredictError>> {
-        self.predict_batch(rows)
+    fn width(&self) -> usize {
+        Self::width(self)
+    }
+
+    fn predict_each(&self, rows: &[&[Value]], out: &mut [f64]) -> Vec<Result<(), PredictError>> {
+        self.predict_batch(rows, out)
     }
 }
 
@@ -73,7 +82,7 @@ impl Settings {
 /// What a version made of one request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Computed {
-    /// One for each row, all finite.
+    /// As many for each row as the model gives, all finite.
     pub predictions: Vec<f64>,
     /// How long the request waited until its batch began; `None` if it was computed where it was.
     pub queued: Option<Duration>,
@@ -354,10 +363,12 @@ impl<M: PredictEach> Batcher<M> {
                 .flat_map(|waiting| waiting.rows.iter())
                 .collect();
             if let Ok(computed) = self.compute_rows(&model, &rows, max_batch) {
-                let mut computed = computed.into_iter();
+                let mut begin = 0;
                 for waiting in requests {
-                    let own: Vec<_> = computed.by_ref().take(waiting.rows.len()).collect();
-                    waiting.answer(begun, all(own));
+                    let end = begin + waiting.rows.len();
+                    let own = computed.of(begin..end);
+                    waiting.answer(begun, own.map_err(NotComputed::Failed));
+                    begin = end;
                 }
                 return;
             }
@@ -376,11 +387,11 @@ impl<M: PredictEach> Batcher<M> {
     ) -> Result<Vec<f64>, NotComputed> {
         let rows: Vec<_> = rows.iter().collect();
         let computed = self.compute_rows(model, &rows, max_batch);
-        computed.map_err(NotComputed::Failed).and_then(all)
+        computed
+            .and_then(|computed| computed.of(0..rows.len()))
+            .map_err(NotComputed::Failed)
     }
 
-    /// One result for each row, in their order.
-    ///
     /// # Errors
     /// Why there is none for any of them.
     fn compute_rows(
@@ -388,11 +399,14 @@ impl<M: PredictEach> Batcher<M> {
         model: &M,
         rows: &[&[Value]],
         max_batch: usize,
-    ) -> Result<Vec<Result<f64, PredictError>>, String> {
+    ) -> Result<ComputedRows, String> {
         let begun = Instant::now();
-        let mut computed = Vec::with_capacity(rows.len());
-        for chunk in rows.chunks(max_batch.max(1)) {
-            let of_chunk = catch_unwind(AssertUnwindSafe(|| model.predict_each(chunk)))
+        let width = model.width().max(1);
+        let most = max_batch.max(1);
+        let mut numbers = vec![0.0; rows.len() * width];
+        let mut done = Vec::with_capacity(rows.len());
+        for (chunk, out) in rows.chunks(most).zip(numbers.chunks_mut(most * width)) {
+            let of_chunk = catch_unwind(AssertUnwindSafe(|| model.predict_each(chunk, out)))
                 .map_err(|_| PANICKED.to_owned())?;
             if of_chunk.len() != chunk.len() {
                 let (got, expected) = (of_chunk.len(), chunk.len());
@@ -400,12 +414,16 @@ impl<M: PredictEach> Batcher<M> {
                     "the model gave {got} predictions for {expected} rows"
                 ));
             }
-            computed.extend(of_chunk);
+            done.extend(of_chunk);
         }
         // A large batch says little of a row that comes alone: only what it took as a whole is known to be enough.
         let rows = if rows.len() <= FEW { rows.len() } else { 1 };
         self.learn(begun.elapsed(), rows);
-        Ok(computed)
+        Ok(ComputedRows {
+            width,
+            numbers,
+            done,
+        })
     }
 
     /// Notes what rows took. What comes last counts for a quarter, so that one slow batch does not change much.
@@ -462,10 +480,4 @@ impl<M> Batch<M> {
             rows + waiting.rows.len() <= self.max_batch && Arc::ptr_eq(&first.model, &waiting.model)
         })
     }
-}
-
-/// A request's predictions, if there is a finite one for each of its rows.
-fn all(rows: Vec<Result<f64, PredictError>>) -> Result<Vec<f64>, NotComputed> {
-    let finite: Result<_, _> = rows.into_iter().map(finite).collect();
-    finite.map_err(NotComputed::Failed)
 }

@@ -8,6 +8,7 @@ use domain::FieldError;
 use domain::predictions::Route;
 use model::Predictor;
 
+use crate::predictions::Predictions;
 use crate::request::Rows;
 use crate::versions::Version;
 
@@ -49,8 +50,7 @@ pub struct Written {
 /// What a version made of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Predicted<'a> {
-    /// One for each row, all finite.
-    pub predictions: &'a [f64],
+    pub predictions: Predictions<'a>,
     pub version: &'a Version,
     pub route: Route,
     pub request_id: &'a str,

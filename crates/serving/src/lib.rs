@@ -9,6 +9,7 @@ pub mod gate;
 pub mod keys;
 pub mod limits;
 pub mod predict;
+pub mod predictions;
 pub mod recorder;
 pub mod request;
 pub mod room;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::models::OutputField;
 use domain::predictions::Route;
 use domain::{Error, FieldError, Result, Timestamp};
 
@@ -11,6 +12,7 @@ use model::Predictor;
 
 use crate::batcher::{Batcher, Computed, NotComputed};
 use crate::dialects::{Dialect, Predicted, Written};
+use crate::predictions::Predictions;
 use crate::recorder::{Counters, Outcome, Recorder, Sample};
 use crate::request::Rows;
 use crate::snapshot::{Arm, Canary, Deployment};
@@ -324,7 +326,8 @@ fn attempt<D: Dialect>(
     let predictor = loaded.as_deref().ok_or_else(|| not_loaded(version))?;
     let read = read(predictor, request)?;
     let predictions = versions::predict(predictor, &read.rows).map_err(Failed::Model)?;
-    write(version, route, request, read, predictions, None)
+    let output = &predictor.signature().output;
+    write(version, output, route, request, read, predictions, None)
 }
 
 async fn attempt_in_batch<D: Dialect>(
@@ -347,7 +350,8 @@ async fn attempt_in_batch<D: Dialect>(
         predictions,
         queued,
     } = computed.map_err(|refused| not_computed(version, refused))?;
-    write(version, route, request, read, predictions, queued)
+    let output = &predictor.signature().output;
+    write(version, output, route, request, read, predictions, queued)
 }
 
 fn not_loaded(version: &Version) -> Failed {
@@ -398,6 +402,7 @@ fn read<D: Dialect>(
 
 fn write<D: Dialect>(
     version: &Version,
+    output: &OutputField,
     route: Route,
     request: &Request<'_, D>,
     read: Read<D::Asked>,
@@ -405,7 +410,7 @@ fn write<D: Dialect>(
     queued: Option<Duration>,
 ) -> Result<Done, Failed> {
     let predicted = Predicted {
-        predictions: &predictions,
+        predictions: Predictions::of(output, &predictions),
         version,
         route,
         request_id: request.request_id,
@@ -467,6 +472,8 @@ fn log<D: Dialect>(
 ) {
     recorder.sample(counters, request.now, request.body, || {
         let subject = counters.subject();
+        let predictor = version.predictor();
+        let predictor = predictor.as_deref()?;
         Some(Sample {
             request_id: request.request_id.to_owned(),
             deployment: subject.deployment.as_ref().map(|(id, _)| *id),
@@ -474,10 +481,9 @@ fn log<D: Dialect>(
             route: subject.route,
             at: request.now,
             micros,
-            inputs: request
-                .dialect
-                .inputs(version.predictor().as_deref()?, request.body)?,
+            inputs: request.dialect.inputs(predictor, request.body)?,
             predictions: predictions.map(<[f64]>::to_vec),
+            classes: predictor.classes().map(<[String]>::to_vec),
         })
     });
 }

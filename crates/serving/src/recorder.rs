@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::batcher::Batchers;
 use crate::gate::Gates;
+use crate::predictions::Predictions;
 
 pub use counters::{Counters, Counts, Outcome, Subject};
 
@@ -39,6 +40,8 @@ pub struct Sample {
     pub inputs: Vec<u8>,
     /// `None` when the model failed.
     pub predictions: Option<Vec<f64>>,
+    /// Of a classifier: each prediction is then a probability for each of these.
+    pub classes: Option<Vec<String>>,
 }
 
 impl Sample {
@@ -57,7 +60,13 @@ impl Sample {
             at: self.at,
             latency_micros: self.micros,
             inputs,
-            predictions: self.predictions.map(serde_json::Value::from),
+            predictions: match self.predictions {
+                None => None,
+                Some(numbers) => {
+                    let predictions = Predictions::new(&numbers, self.classes.as_deref());
+                    Some(serde_json::to_value(predictions).ok()?)
+                }
+            },
         })
     }
 }
@@ -402,6 +411,7 @@ mod tests {
                     micros: 3,
                     inputs: br#"{"x":1.5}"#.to_vec(),
                     predictions: Some(vec![2.5]),
+                    classes: None,
                 })
             });
         }
@@ -430,6 +440,7 @@ mod tests {
                     micros: 3,
                     inputs: inputs.to_vec(),
                     predictions: None,
+                    classes: None,
                 })
             });
         };

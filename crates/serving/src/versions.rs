@@ -249,7 +249,6 @@ fn probe(predictor: &Predictor) -> Result<(), String> {
         format!("its probe prediction is refused: {error}")
     })?;
     predict_row(predictor, &values)
-        .map(|_| ())
         .map_err(|reason| format!("its probe prediction failed: {reason}"))
 }
 
@@ -276,9 +275,12 @@ pub fn sample(signature: &Signature) -> serde_json::Map<String, Value> {
     row
 }
 
-fn predict_row(predictor: &Predictor, values: &[model::Value]) -> Result<f64, String> {
-    match catch_unwind(AssertUnwindSafe(|| predictor.predict(values))) {
-        Ok(Ok(prediction)) => Ok(prediction),
+fn predict_row(predictor: &Predictor, values: &[model::Value]) -> Result<(), String> {
+    let mut prediction = vec![0.0; predictor.width()];
+    match catch_unwind(AssertUnwindSafe(|| {
+        predictor.predict(values, &mut prediction)
+    })) {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(PANICKED.to_owned()),
     }
@@ -286,31 +288,40 @@ fn predict_row(predictor: &Predictor, values: &[model::Value]) -> Result<f64, St
 
 pub(crate) const PANICKED: &str = "the model broke off";
 
-/// Predicts all rows: a finite number for each.
+/// Predicts all rows: as many finite numbers for each as the model gives, row by row.
 ///
 /// # Errors
 /// Why the model failed, in words for the log.
 pub(crate) fn predict(predictor: &Predictor, rows: &Rows) -> Result<Vec<f64>, String> {
     let predicted = catch_unwind(AssertUnwindSafe(|| {
+        let width = predictor.width();
         if predictor.gains_from_batches() && rows.len() > 1 {
             let rows: Vec<_> = rows.iter().collect();
-            let each = predictor.predict_batch(&rows).into_iter();
-            return each.map(finite).collect();
+            let mut predictions = vec![0.0; rows.len() * width];
+            let done = predictor.predict_batch(&rows, &mut predictions);
+            done.into_iter()
+                .zip(predictions.chunks(width))
+                .try_for_each(|(done, prediction)| finite(done, prediction))?;
+            return Ok(predictions);
         }
-        let mut predictions = Vec::with_capacity(rows.len());
+        let mut predictions = Vec::with_capacity(rows.len() * width);
         for row in rows.iter() {
-            predictions.push(finite(predictor.predict(row))?);
+            let begin = predictions.len();
+            predictions.resize(begin + width, 0.0);
+            let prediction = &mut predictions[begin..];
+            finite(predictor.predict(row, prediction), prediction)?;
         }
         Ok(predictions)
     }));
     predicted.unwrap_or_else(|_| Err(PANICKED.to_owned()))
 }
 
-/// What a model said of one row, if it is a number that can be told.
-pub(crate) fn finite(predicted: Result<f64, PredictError>) -> Result<f64, String> {
-    match predicted {
-        Ok(prediction) if prediction.is_finite() => Ok(prediction),
-        Ok(_) => Err("the prediction is not a finite number".to_owned()),
+/// Whether what a model said of one row are numbers that can be told.
+#[inline]
+pub(crate) fn finite(done: Result<(), PredictError>, prediction: &[f64]) -> Result<(), String> {
+    match done {
+        Ok(()) if prediction.iter().all(|number| number.is_finite()) => Ok(()),
+        Ok(()) => Err("the prediction is not a finite number".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

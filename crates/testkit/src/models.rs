@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use domain::Name;
 use domain::ids::{ModelId, ModelVersionId};
-use domain::models::{OutputField, Signature, Task};
+use domain::models::{OutputField, Signature};
 use serde_json::json;
 use store::models::NewVersion;
 
@@ -67,9 +67,6 @@ impl TestPlatform {
 pub fn empty_signature() -> Signature {
     Signature {
         inputs: Vec::new(),
-        output: OutputField {
-            name: "y".to_owned(),
-            task: Task::Regression,
-        },
+        output: OutputField::regression("y"),
     }
 }

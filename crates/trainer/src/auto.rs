@@ -3,16 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use domain::models::{Candidate, Estimate};
-use domain::training_runs::{Algorithm, RunError, Stage};
+use domain::models::{Candidate, Estimate, Metric, Task};
+use domain::training_runs::{Algorithm, Named, RunError, Stage};
 use model::{Predictor, Value};
 use serde_json::{Map, Value as Json, json};
 
+use crate::evaluate::loss;
 use crate::failure::failure;
 use crate::fit::Told;
 use crate::learn::{Choice, Learned, Lesson};
 use crate::profile::Moments;
-use crate::split::split;
+use crate::split::{RowSplit, split, split_stratified};
 
 /// Of which each is held out once.
 const FOLDS: usize = 3;
@@ -26,29 +27,32 @@ const LARGEST: f64 = 1e140;
 const INTERVAL: f64 = 1.96;
 
 /// From the quickest to the slowest.
-fn choices() -> Vec<Choice> {
-    let choice = |algorithm: Algorithm, params: Json| {
+fn choices(task: Task) -> Vec<Choice> {
+    let choice = |algorithm: Named, params: Json| {
         let params: Option<Map<String, Json>> = params.as_object().cloned();
-        let params = algorithm.checked(params.as_ref()).ok()?;
+        let params = Algorithm::from(algorithm).checked(params.as_ref()).ok()?;
         Some(Choice { algorithm, params })
     };
-    [
-        choice(Algorithm::LinearRegression, json!({})),
-        choice(Algorithm::Ridge, json!({})),
-        choice(Algorithm::Lasso, json!({})),
-        choice(Algorithm::GradientBoosting, json!({"budget": 0.5})),
-        choice(Algorithm::GradientBoosting, json!({"budget": 1.0})),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let all = [
+        choice(Named::LinearRegression, json!({})),
+        choice(Named::Ridge, json!({})),
+        choice(Named::Lasso, json!({})),
+        choice(Named::LogisticRegression, json!({})),
+        choice(Named::LogisticRegression, json!({"penalty": 0.03})),
+        choice(Named::GradientBoosting, json!({"budget": 0.5})),
+        choice(Named::GradientBoosting, json!({"budget": 1.0})),
+    ];
+    let all = all.into_iter().flatten();
+    all.filter(|choice| Algorithm::from(choice.algorithm).serves(task))
+        .collect()
 }
 
 struct Trial {
     choice: Choice,
     folds: u32,
-    /// Squares of the errors.
-    squares: Moments,
+    metric: Metric,
+    /// Of each row: of a regression the square of its error, of a classification its log loss.
+    losses: Moments,
     fitting: Duration,
     predicting: Duration,
     /// Why it went no further, unless others were better.
@@ -56,17 +60,20 @@ struct Trial {
     failure: Option<RunError>,
 }
 
-/// Root of the mean of squares, and the interval that it lies in for other rows like these, with a probability of 95 %.
-fn rmse(squares: Moments) -> Option<Estimate> {
-    if squares.count() == 0 {
+/// What the rows come to, and the interval that it lies in for other rows like these, with a probability of 95 %.
+fn estimate(metric: Metric, losses: Moments) -> Option<Estimate> {
+    if losses.count() == 0 {
         return None;
     }
-    let reach = INTERVAL * squares.population_std() / (squares.count() as f64).sqrt();
-    let root = |square: f64| square.max(0.0).sqrt();
+    let reach = INTERVAL * losses.population_std() / (losses.count() as f64).sqrt();
+    let of = |mean: f64| match metric {
+        Metric::Rmse => mean.max(0.0).sqrt(),
+        Metric::LogLoss => mean.max(0.0),
+    };
     Some(Estimate {
-        value: root(squares.mean()),
-        low: root(squares.mean() - reach),
-        high: root(squares.mean() + reach),
+        value: of(losses.mean()),
+        low: of(losses.mean() - reach),
+        high: of(losses.mean() + reach),
     })
 }
 
@@ -82,13 +89,17 @@ pub(crate) fn choose(
     until: Instant,
     tell: &mut dyn FnMut(Told),
 ) -> Result<(Choice, Vec<Candidate>), RunError> {
-    let mut trials: Vec<Trial> = choices().into_iter().map(Trial::new).collect();
+    let task = lesson.task();
+    let mut trials: Vec<Trial> = choices(task)
+        .into_iter()
+        .map(|choice| Trial::new(choice, task.metric()))
+        .collect();
     let (planned, _) = (0..FOLDS).fold((0, trials.len()), |(sum, standing), _| {
         (sum + standing, better_half(standing))
     });
     let mut standing: Vec<usize> = (0..trials.len()).collect();
     let mut done = 0_usize;
-    for (fold, (learned, held_out)) in folds(train, seed).into_iter().enumerate() {
+    for (fold, (learned, held_out)) in folds(lesson, train, seed).into_iter().enumerate() {
         for &place in &standing {
             let is_first = trials.iter().all(|trial| trial.folds == 0);
             let expected = expected(&trials, place);
@@ -129,13 +140,37 @@ fn better_half(standing: usize) -> usize {
 }
 
 /// Of each fold, the rows to learn from and the rows that it holds out.
-fn folds(train: &[u32], seed: u64) -> Vec<(Vec<u32>, Vec<u32>)> {
+fn folds(lesson: &Lesson<'_>, train: &[u32], seed: u64) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let values = &lesson.target.values;
+    if lesson.target.classes.is_none() {
+        return folds_by(train, |rows, share| split(rows.len() as u32, share, seed));
+    }
+    let class = |row: u32| values[row as usize] as u32;
+    // A class of too few rows to be in every part is learned from in each fold, and judged by in none.
+    let mut counts = vec![0_usize; lesson.target.classes.as_ref().map_or(0, Vec::len)];
+    for &row in train {
+        counts[class(row) as usize] += 1;
+    }
+    let is_rare = |row: u32| counts[class(row) as usize] < FOLDS;
+    let (rare, common): (Vec<u32>, Vec<u32>) = train.iter().partition(|&&row| is_rare(row));
+    let mut folds = folds_by(&common, |rows, share| {
+        let classes: Vec<u32> = rows.iter().map(|&row| class(row)).collect();
+        split_stratified(&classes, share, seed)
+    });
+    for (learned, _) in &mut folds {
+        learned.extend(&rare);
+        learned.sort_unstable();
+    }
+    folds
+}
+
+fn folds_by(train: &[u32], split: impl Fn(&[u32], f64) -> RowSplit) -> Vec<(Vec<u32>, Vec<u32>)> {
     let rows = |places: &[u32], of: &[u32]| -> Vec<u32> {
         places.iter().map(|&place| of[place as usize]).collect()
     };
-    let first = split(train.len() as u32, 1.0 / 3.0, seed);
+    let first = split(train, 1.0 / 3.0);
     let rest = rows(&first.train, train);
-    let second = split(rest.len() as u32, 0.5, seed);
+    let second = split(&rest, 0.5);
     let parts = [
         rows(&first.test, train),
         rows(&second.test, &rest),
@@ -169,11 +204,12 @@ fn expected(trials: &[Trial], place: usize) -> Duration {
 }
 
 impl Trial {
-    fn new(choice: Choice) -> Self {
+    fn new(choice: Choice, metric: Metric) -> Self {
         Self {
             choice,
             folds: 0,
-            squares: Moments::default(),
+            metric,
+            losses: Moments::default(),
             fitting: Duration::ZERO,
             predicting: Duration::ZERO,
             problem: None,
@@ -200,8 +236,8 @@ impl Trial {
             self.judge(lesson, &learned, held_out)
         });
         match judged {
-            Ok(squares) => {
-                self.squares = squares;
+            Ok(losses) => {
+                self.losses = losses;
                 self.folds += 1;
             }
             Err(failure) => {
@@ -211,7 +247,7 @@ impl Trial {
         }
     }
 
-    /// With the squared errors of these rows added to what there are.
+    /// With the losses of these rows added to what there are.
     fn judge(
         &mut self,
         lesson: &Lesson<'_>,
@@ -224,41 +260,51 @@ impl Trial {
         };
         let predictor = Predictor::new(&learned.packaged.artifact);
         let mut values = vec![Value::Missing; predictor.len()];
-        let mut squares = self.squares;
+        let mut predicted = vec![0.0; predictor.width()];
+        let mut losses = self.losses;
         for &row in held_out {
             learned.packaged.values(&learned.features, row, &mut values);
             let begun = Instant::now();
-            let predicted = predictor.predict(&values);
+            let done = predictor.predict(&values, &mut predicted);
             self.predicting += begun.elapsed();
-            let predicted = predicted.map_err(|error| failed(error.to_string()))?;
-            let square = (lesson.target[row as usize] - predicted).powi(2);
-            if square > LARGEST {
+            done.map_err(|error| failed(error.to_string()))?;
+            let actual = lesson.target.values[row as usize];
+            let loss = match self.metric {
+                Metric::Rmse => (actual - predicted[0]).powi(2),
+                Metric::LogLoss => loss(predicted[actual as usize]),
+            };
+            if loss > LARGEST {
                 let row = row + 1;
                 return Err(failed(format!(
                     "its prediction of row {row} is too large to compute with"
                 )));
             }
-            squares.add(square);
+            losses.add(loss);
         }
-        Ok(squares)
+        Ok(losses)
     }
 
     /// None before it has got through a fold.
     fn judged(&self) -> Option<Estimate> {
-        rmse(self.squares).filter(|_| self.folds > 0)
+        estimate(self.metric, self.losses).filter(|_| self.folds > 0)
     }
 
     /// The less the better; what failed comes last.
     fn order(&self) -> f64 {
-        self.judged().map_or(f64::INFINITY, |rmse| rmse.value)
+        self.judged()
+            .map_or(f64::INFINITY, |estimate| estimate.value)
     }
 
     fn told(&self, fold: usize) -> Told {
         let fold = fold + 1;
         match (&self.problem, self.judged()) {
             (None, Some(Estimate { value, low, high })) => Told::Info(format!(
-                "fold {fold} of {FOLDS}: {} has RMSE {value:.6} ({low:.6} to {high:.6}), {:.1} s to fit, {:.1} µs a row",
+                "fold {fold} of {FOLDS}: {} has {} {value:.6} ({low:.6} to {high:.6}), {:.1} s to fit, {:.1} µs a row",
                 self.choice,
+                match self.metric {
+                    Metric::Rmse => "RMSE",
+                    Metric::LogLoss => "log loss",
+                },
                 self.fit_seconds(),
                 self.predict_micros()
             )),
@@ -275,15 +321,16 @@ impl Trial {
     }
 
     fn predict_micros(&self) -> f64 {
-        self.predicting.as_secs_f64() * 1e6 / self.squares.count().max(1) as f64
+        self.predicting.as_secs_f64() * 1e6 / self.losses.count().max(1) as f64
     }
 
     fn candidate(&self) -> Candidate {
         Candidate {
-            algorithm: self.choice.algorithm,
+            algorithm: self.choice.algorithm.into(),
             params: self.choice.params.to_map(),
             folds: self.folds,
-            rmse: self.judged(),
+            metric: self.metric,
+            estimate: self.judged(),
             fit_seconds: self.fit_seconds(),
             predict_micros: self.predict_micros(),
             problem: self.problem.clone(),
@@ -298,7 +345,7 @@ mod tests {
     #[test]
     fn every_row_is_held_out_once_and_never_learned_from_meanwhile() {
         let train: Vec<u32> = (0..100).map(|row| row * 3).collect();
-        let folds = folds(&train, 42);
+        let folds = folds_by(&train, |rows, share| split(rows.len() as u32, share, 42));
         let mut all: Vec<u32> = Vec::new();
         for (learned, held_out) in &folds {
             assert!((33..=34).contains(&held_out.len()));
@@ -316,7 +363,7 @@ mod tests {
     fn the_interval_narrows_with_the_rows() {
         let of = |count: usize| {
             let squares = (0..count).map(|row| if row % 2 == 0 { 1.0 } else { 9.0 });
-            rmse(squares.collect()).unwrap()
+            estimate(Metric::Rmse, squares.collect()).unwrap()
         };
         let (few, many) = (of(10), of(1_000));
         for Estimate { value, low, high } in [few, many] {
@@ -324,6 +371,6 @@ mod tests {
             assert!(low < value && value < high);
         }
         assert!(many.high - many.low < 0.2 * (few.high - few.low));
-        assert_eq!(rmse(Moments::default()), None);
+        assert_eq!(estimate(Metric::Rmse, Moments::default()), None);
     }
 }

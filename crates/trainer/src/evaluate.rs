@@ -1,54 +1,103 @@
 //! How a model does on the rows that it has not seen.
 
+mod classification;
+mod curves;
+
 use std::collections::BTreeMap;
 
 use domain::datasets::HistogramBar;
-use domain::models::EvaluationPoint;
+use domain::models::{ClassEvaluation, EvaluationPoint};
 use domain::training_runs::RunError;
 use model::{Predictor, Value};
 
 use crate::failure::{failure, reserve};
 use crate::profile::Histogram;
+use crate::target::Target;
+use classification::Judged;
+
+pub(crate) use classification::loss;
 
 const POINTS: usize = 500;
 const RESIDUAL_BARS: usize = 30;
 
 pub(crate) struct HeldOut {
     pub(crate) metrics: BTreeMap<String, f64>,
+    /// Of a regression, as `residuals`.
     pub(crate) points: Vec<EvaluationPoint>,
     /// Actual minus predicted.
     pub(crate) residuals: Vec<HistogramBar>,
+    pub(crate) classification: Option<ClassEvaluation>,
 }
 
-/// Predicts the rows `test` with the model as it will be served, and compares with `target`. `baseline` is the mean of
-/// the target over the training rows: what one would say without a model.
+/// Predicts the rows `test` with the model as it will be served, and compares with `target`. Beside it stands what one would say
+/// without a model: the mean of the training rows, or the shares of their classes.
 pub(crate) fn evaluate(
     predictor: &Predictor,
-    test: &[u32],
+    (train, test): (&[u32], &[u32]),
     mut values: impl FnMut(u32, &mut [Value]),
-    target: &[f64],
-    baseline: f64,
+    target: &Target,
+    mean: f64,
     progress: &mut dyn FnMut(f64),
 ) -> Result<HeldOut, RunError> {
-    let mut points = reserve(test.len(), "the held-out predictions")?;
+    let width = predictor.width();
+    let mut predicted = reserve(test.len() * width, "the held-out predictions")?;
     let mut row_values = vec![Value::Missing; predictor.len()];
     for (done, &row) in test.iter().enumerate() {
         values(row, &mut row_values);
-        let predicted = predictor.predict(&row_values).map_err(|error| {
+        predicted.resize(predicted.len() + width, 0.0);
+        let out = &mut predicted[done * width..];
+        predictor.predict(&row_values, out).map_err(|error| {
             failure(
                 "internal",
                 format!("held-out row {}: {error}", row + 1),
                 "Look for extreme values in the features and remove them.",
             )
         })?;
-        points.push(EvaluationPoint {
-            actual: target[row as usize],
-            predicted,
-        });
         if done % 65_536 == 0 {
             progress(done as f64 / test.len() as f64);
         }
     }
+    let actual = test.iter().map(|&row| target.values[row as usize]);
+    let mut held_out = match &target.classes {
+        None => {
+            let pairs = actual.zip(predicted);
+            regression(
+                pairs
+                    .map(|(actual, predicted)| EvaluationPoint { actual, predicted })
+                    .collect(),
+                mean,
+            )?
+        }
+        Some(classes) => {
+            let judged = Judged {
+                actual: actual.map(|class| class as usize).collect(),
+                predicted,
+                shares: shares(train, target, classes.len()),
+            };
+            let areas = judged.areas();
+            HeldOut {
+                metrics: judged.metrics(&areas),
+                points: Vec::new(),
+                residuals: Vec::new(),
+                classification: Some(judged.evaluation(classes, &areas)),
+            }
+        }
+    };
+    let metrics = &mut held_out.metrics;
+    metrics.insert("test_rows".to_owned(), test.len() as f64);
+    Ok(held_out)
+}
+
+/// Of each class, the share of the rows.
+fn shares(rows: &[u32], target: &Target, classes: usize) -> Vec<f64> {
+    let mut shares = vec![0.0; classes];
+    for &row in rows {
+        shares[target.values[row as usize] as usize] += 1.0 / rows.len() as f64;
+    }
+    shares
+}
+
+fn regression(points: Vec<EvaluationPoint>, baseline: f64) -> Result<HeldOut, RunError> {
     let model = Errors::new(&points, |point| point.predicted);
     let mean = Errors::new(&points, |_| baseline);
     let metrics = [
@@ -58,7 +107,6 @@ pub(crate) fn evaluate(
         ("baseline_mae", mean.mae),
         ("baseline_rmse", mean.rmse),
         ("baseline_r2", mean.r2),
-        ("test_rows", test.len() as f64),
     ];
     if let Some((name, _)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
         return Err(failure(
@@ -75,6 +123,7 @@ pub(crate) fn evaluate(
             .collect(),
         residuals,
         points: spread(points),
+        classification: None,
     })
 }
 
@@ -125,13 +174,7 @@ fn spread(mut points: Vec<EvaluationPoint>) -> Vec<EvaluationPoint> {
             .total_cmp(&b.predicted)
             .then(a.actual.total_cmp(&b.actual))
     });
-    if points.len() <= POINTS {
-        return points;
-    }
-    let last = (points.len() - 1) as f64;
-    (0..POINTS)
-        .map(|index| points[(index as f64 / (POINTS - 1) as f64 * last).round() as usize])
-        .collect()
+    curves::thin(points, POINTS)
 }
 
 #[cfg(test)]

@@ -3,25 +3,32 @@
 mod gradient_boosting;
 mod least_squares;
 mod linear_regression;
+mod logistic_regression;
 mod penalised;
 mod reduction;
 
 use std::time::Instant;
 
-use domain::training_runs::{Algorithm, BUDGET, L1_RATIO, PENALTY, Params, RunError, SEED};
+use domain::training_runs::{
+    BUDGET, L1_RATIO, LOGISTIC_PENALTY, Named, PENALTY, Params, RunError, SEED,
+};
+use model::Link;
 
 use crate::features::Features;
 use gradient_boosting::GradientBoosting;
 use linear_regression::LinearRegression;
+use logistic_regression::LogisticRegression;
 use penalised::Penalised;
 use reduction::Reduction;
 
 /// What there is to learn from.
 pub(crate) struct Rows<'a> {
     pub(crate) features: &'a Features<'a>,
-    /// Of every row of the table.
+    /// Of every row of the table; of a classification the place among the classes.
     pub(crate) target: &'a [f64],
-    /// Mean and standard deviation of the target over the rows `train`.
+    /// How many classes there are, of a classification: each has a row in `train`.
+    pub(crate) classes: Option<usize>,
+    /// Mean and standard deviation of the target over the rows `train`; of a classification 0 and 1.
     pub(crate) scale: (f64, f64),
     /// Places of the rows to learn from.
     pub(crate) train: &'a [u32],
@@ -49,6 +56,14 @@ pub(crate) trait Fit {
 pub(crate) enum Fitted {
     Linear(LinearFit),
     Trees(TreesFit),
+    /// Scores of classes.
+    Classes(Link, Fits),
+}
+
+/// As many as the link takes.
+pub(crate) enum Fits {
+    Linear(Vec<LinearFit>),
+    Trees(Vec<TreesFit>),
 }
 
 /// A weighted sum of the encoded columns.
@@ -68,24 +83,26 @@ pub(crate) struct TreesFit {
     pub(crate) gains: Vec<(f64, u64)>,
 }
 
-/// The algorithm, ready to fit.
-pub(crate) fn algorithm(algorithm: Algorithm, params: &Params) -> Box<dyn Fit> {
+/// The algorithm, ready to fit. It must serve the task.
+pub(crate) fn algorithm(algorithm: Named, params: &Params) -> Box<dyn Fit> {
     match algorithm {
-        // It is one of the others by now.
-        Algorithm::Auto | Algorithm::LinearRegression => Box::new(LinearRegression),
-        Algorithm::Ridge => Box::new(Penalised {
+        Named::LinearRegression => Box::new(LinearRegression),
+        Named::LogisticRegression => Box::new(LogisticRegression {
+            penalty: params.of(&LOGISTIC_PENALTY),
+        }),
+        Named::Ridge => Box::new(Penalised {
             penalty: params.of(&PENALTY),
             l1_ratio: 0.0,
         }),
-        Algorithm::Lasso => Box::new(Penalised {
+        Named::Lasso => Box::new(Penalised {
             penalty: params.of(&PENALTY),
             l1_ratio: 1.0,
         }),
-        Algorithm::ElasticNet => Box::new(Penalised {
+        Named::ElasticNet => Box::new(Penalised {
             penalty: params.of(&PENALTY),
             l1_ratio: params.of(&L1_RATIO),
         }),
-        Algorithm::GradientBoosting => Box::new(GradientBoosting {
+        Named::GradientBoosting => Box::new(GradientBoosting {
             budget: params.of(&BUDGET),
             seed: params.of(&SEED) as u64,
         }),

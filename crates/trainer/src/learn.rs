@@ -3,20 +3,21 @@
 use std::fmt;
 use std::time::Instant;
 
-use domain::training_runs::{Algorithm, Params, RunError, Stage};
+use domain::models::{OutputField, Task};
+use domain::training_runs::{Algorithm, Named, Params, RunError, Stage};
 
 use crate::failure::failure;
 use crate::features::Features;
-use crate::fit::{self, Fitted, Rows, Told};
+use crate::fit::{self, Fits, Fitted, LinearFit, Rows, Told};
 use crate::package::{Packaged, package};
 use crate::profile::Moments;
 use crate::table::Table;
+use crate::target::Target;
 
 /// What there is to learn, whatever learns it.
 pub(crate) struct Lesson<'t> {
     pub(crate) table: &'t Table,
-    /// Of every row of the table.
-    pub(crate) target: &'t [f64],
+    pub(crate) target: &'t Target,
     pub(crate) target_name: &'t str,
     /// The rows that have a target.
     pub(crate) usable: &'t [u32],
@@ -26,14 +27,14 @@ pub(crate) struct Lesson<'t> {
 /// An algorithm and what it is run with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Choice {
-    pub(crate) algorithm: Algorithm,
+    pub(crate) algorithm: Named,
     pub(crate) params: Params,
 }
 
 impl fmt::Display for Choice {
     /// Such as `ridge with penalty 0.01`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.algorithm.as_str())?;
+        f.write_str(Algorithm::from(self.algorithm).as_str())?;
         for (place, (name, value)) in self.params.to_map().iter().enumerate() {
             let before = if place == 0 { " with" } else { "," };
             write!(f, "{before} {name} {value}")?;
@@ -45,7 +46,7 @@ impl fmt::Display for Choice {
 pub(crate) struct Learned<'t> {
     pub(crate) features: Features<'t>,
     pub(crate) packaged: Packaged,
-    /// The mean of the target over the rows that were learned from.
+    /// Of a regression, the mean of the target over the rows that were learned from.
     pub(crate) mean: f64,
 }
 
@@ -61,7 +62,13 @@ impl<'t> Lesson<'t> {
         until: Option<Instant>,
         tell: &mut dyn FnMut(Stage, Told),
     ) -> Result<Learned<'t>, RunError> {
-        let scale = self.scale(train)?;
+        let scale = match &self.target.classes {
+            None => self.scale(train)?,
+            Some(classes) => {
+                self.check_classes(classes, train)?;
+                (0.0, 1.0)
+            }
+        };
         let features = Features::fit(self.table, train, &mut |fraction| {
             tell(Stage::Encode, Told::Progress(fraction));
         });
@@ -86,7 +93,8 @@ impl<'t> Lesson<'t> {
         tell(Stage::Train, Told::Info(format!("fitting {choice}")));
         let rows = Rows {
             features: &features,
-            target: self.target,
+            target: &self.target.values,
+            classes: self.target.classes.as_ref().map(Vec::len),
             scale,
             train,
             memory_mb: self.memory_mb,
@@ -94,14 +102,19 @@ impl<'t> Lesson<'t> {
         };
         let algorithm = fit::algorithm(choice.algorithm, &choice.params);
         let fitted = algorithm.fit(&rows, &mut |told| tell(Stage::Train, told))?;
-        if let Fitted::Linear(fit) = &fitted {
+        let linear: &[LinearFit] = match &fitted {
+            Fitted::Linear(fit) => std::slice::from_ref(fit),
+            Fitted::Classes(_, Fits::Linear(fits)) => fits,
+            Fitted::Trees(_) | Fitted::Classes(_, Fits::Trees(_)) => &[],
+        };
+        if let Some(fit) = linear.first() {
             for (column, others) in &fit.collinear {
                 let name = &features.encoded[*column].name;
                 let message = format!("dropped {name:?}: collinear with {}", others.join(", "));
                 tell(Stage::Train, Told::Warn(message));
             }
         }
-        let mut packaged = package(&features, fitted, self.target_name, self.usable);
+        let mut packaged = package(&features, fitted, self.output(), self.usable);
         if packaged.used.is_empty() {
             return Err(failure(
                 "invalid_features",
@@ -110,8 +123,7 @@ impl<'t> Lesson<'t> {
             ));
         }
         let artifact = &mut packaged.artifact;
-        choice
-            .algorithm
+        Algorithm::from(choice.algorithm)
             .as_str()
             .clone_into(&mut artifact.algorithm);
         artifact.params = choice.params.to_map();
@@ -122,10 +134,43 @@ impl<'t> Lesson<'t> {
         })
     }
 
+    fn output(&self) -> OutputField {
+        match &self.target.classes {
+            None => OutputField::regression(self.target_name),
+            Some(classes) => OutputField::classification(self.target_name, classes.clone()),
+        }
+    }
+
+    pub(crate) fn task(&self) -> Task {
+        self.target.task()
+    }
+
+    /// Nobody can learn of a class that is in no row. A stratified split has each in one; one at random may not.
+    fn check_classes(&self, classes: &[String], train: &[u32]) -> Result<(), RunError> {
+        let mut is_there = vec![false; classes.len()];
+        for &row in train {
+            is_there[self.target.values[row as usize] as usize] = true;
+        }
+        let Some(absent) = is_there.iter().position(|is_there| !is_there) else {
+            return Ok(());
+        };
+        Err(failure(
+            "invalid_target",
+            format!(
+                "the class {:?} of the target {:?} is in no training row: the split held all of its rows out",
+                classes[absent], self.target_name
+            ),
+            "Set split.method to stratified, which leaves some of every class to learn from, or add rows of the class.",
+        ))
+    }
+
     /// Mean and standard deviation of the target over these rows.
     fn scale(&self, train: &[u32]) -> Result<(f64, f64), RunError> {
         let name = self.target_name;
-        let moments: Moments = train.iter().map(|&row| self.target[row as usize]).collect();
+        let moments: Moments = train
+            .iter()
+            .map(|&row| self.target.values[row as usize])
+            .collect();
         let (mean, std) = (moments.mean(), moments.population_std());
         if !mean.is_finite() || !std.is_finite() {
             return Err(failure(

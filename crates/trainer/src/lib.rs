@@ -16,10 +16,11 @@ pub mod read;
 mod score;
 mod split;
 mod table;
+mod target;
 mod train;
 
 pub use error::DataError;
 pub use profile::profile;
 pub use score::{ScoreSpec, ScoredTable, score};
-pub use split::{RowSplit, split};
+pub use split::{RowSplit, split, split_stratified};
 pub use train::{TrainEvent, Trained, train};

@@ -3,12 +3,12 @@
 mod linear;
 mod trees;
 
-use domain::models::{Coefficient, DroppedColumn, Importance, InputField};
-use model::{Artifact, OTHER, Value};
-use serde_json::Value as Json;
+use domain::models::{Coefficient, DroppedColumn, Importance, InputField, OutputField, Signature};
+use model::{Artifact, Body, Classifier, OTHER, Score, Value};
+use serde_json::{Map, Value as Json};
 
 use crate::features::{Encoding, Feature, Features};
-use crate::fit::Fitted;
+use crate::fit::{Fits, Fitted};
 use crate::table::{Column, MISSING, UNNAMED, Values};
 
 /// A model, and which of the features it takes.
@@ -26,16 +26,72 @@ pub(crate) struct Packaged {
     pub(crate) dropped: Vec<DroppedColumn>,
 }
 
+/// Which features a model takes, and what it makes of them.
+struct Survey {
+    inputs: Vec<InputField>,
+    used: Vec<usize>,
+    intercept: f64,
+    coefficients: Vec<Coefficient>,
+    importances: Vec<Importance>,
+    dropped: Vec<DroppedColumn>,
+}
+
 /// `usable` are the rows that have a target: their values say which inputs may be missing, and give the examples.
 pub(crate) fn package(
     features: &Features<'_>,
     fitted: Fitted,
-    target: &str,
+    output: OutputField,
     usable: &[u32],
 ) -> Packaged {
-    let mut packaged = match fitted {
-        Fitted::Linear(fit) => linear::package(features, &fit, target, usable),
-        Fitted::Trees(fit) => trees::package(features, fit, target, usable),
+    let classes = output.classes.as_deref();
+    let (survey, body) = match fitted {
+        Fitted::Linear(fit) => {
+            let survey = linear::survey(features, std::slice::from_ref(&fit), classes, usable);
+            let body = linear::body(features, &fit, &survey.used);
+            (survey, Body::Linear(body))
+        }
+        Fitted::Trees(fit) => {
+            let survey = trees::survey(features, std::slice::from_ref(&fit), usable);
+            let body = trees::body(fit, &survey.used);
+            (survey, Body::Trees(body))
+        }
+        Fitted::Classes(link, Fits::Linear(fits)) => {
+            let survey = linear::survey(features, &fits, classes, usable);
+            let scores = fits
+                .iter()
+                .map(|fit| Score::Linear(linear::body(features, fit, &survey.used)))
+                .collect();
+            (survey, Body::Classifier(Classifier { link, scores }))
+        }
+        Fitted::Classes(link, Fits::Trees(fits)) => {
+            let survey = trees::survey(features, &fits, usable);
+            let scores = fits
+                .into_iter()
+                .map(|fit| Score::Trees(trees::body(fit, &survey.used)))
+                .collect();
+            (survey, Body::Classifier(Classifier { link, scores }))
+        }
+    };
+    let Survey {
+        inputs,
+        used,
+        intercept,
+        coefficients,
+        importances,
+        dropped,
+    } = survey;
+    let mut packaged = Packaged {
+        artifact: Artifact {
+            algorithm: String::new(),
+            params: Map::new(),
+            signature: Signature { inputs, output },
+            body,
+        },
+        used,
+        intercept,
+        coefficients,
+        importances,
+        dropped,
     };
     let example = example_row(features, &packaged.used, usable);
     let inputs = &mut packaged.artifact.signature.inputs;

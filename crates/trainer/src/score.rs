@@ -36,6 +36,8 @@ pub struct ScoreSpec {
     pub rows: u64,
     /// The columns that go along, in this order.
     pub keep: Vec<String>,
+    /// Of a regressor's number, or a classifier's label, beside which each class has a column of its probability, named
+    /// `probability_` and the class.
     pub prediction_column: String,
     /// Why a row has no prediction.
     pub error_column: String,
@@ -84,26 +86,35 @@ pub fn score(
         .iter()
         .map(|&position| batches.schema().field(position).clone())
         .collect();
-    fields.push(Field::new(&spec.prediction_column, DataType::Float64, true));
+    let answer = predictor
+        .signature()
+        .output
+        .columns(&spec.prediction_column);
+    fields.extend(answer.iter().map(|(name, kind)| {
+        let kind = match kind {
+            ColumnType::String => DataType::Utf8,
+            _ => DataType::Float64,
+        };
+        Field::new(name, kind, true)
+    }));
     fields.push(Field::new(&spec.error_column, DataType::Utf8, true));
     let schema = Arc::new(Schema::new(fields));
     let mut output = Output::open(output, Arc::clone(&schema), spec.max_bytes)?;
 
     let (mut rows, mut rows_failed, mut refusals) = (0, 0, Vec::new());
     while let Some(batch) = batches.next_batch().map_err(|error| unreadable(&error))? {
-        let answers = plan.predict(&predictor, &batch, rows)?;
-        let mut predictions = Vec::with_capacity(answers.len());
+        let Scored {
+            answers,
+            predictions,
+        } = plan.predict(&predictor, &batch, rows)?;
+        let is_answered: Vec<bool> = answers.iter().map(Result::is_ok).collect();
         let mut reasons = Vec::with_capacity(answers.len());
         for answer in answers {
             rows += 1;
             match answer {
-                Ok(prediction) => {
-                    predictions.push(Some(prediction));
-                    reasons.push(None);
-                }
+                Ok(()) => reasons.push(None),
                 Err(refusal) => {
                     rows_failed += 1;
-                    predictions.push(None);
                     reasons.push(Some(refusal.to_string()));
                     if refusals.len() < REFUSALS {
                         refusals.push(RowRefusal {
@@ -120,7 +131,7 @@ pub fn score(
             .iter()
             .map(|&position| Arc::clone(batch.column(position)))
             .collect();
-        columns.push(Arc::new(Float64Array::from(predictions)));
+        columns.extend(answered(&predictor, &predictions, &is_answered));
         columns.push(Arc::new(StringArray::from(reasons)));
         let scored = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| {
             failure(
@@ -140,6 +151,26 @@ pub fn score(
         sha256,
         bytes,
     })
+}
+
+/// The columns of the answers, in their order.
+fn answered(predictor: &Predictor, predictions: &[f64], is_answered: &[bool]) -> Vec<ArrayRef> {
+    let width = predictor.width();
+    let rows = || predictions.chunks_exact(width).zip(is_answered);
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(width + 1);
+    if let Some(classes) = predictor.classes() {
+        let labels = rows().map(|(row, is_answered)| {
+            is_answered
+                .then(|| classes.get(model::label(row)).map(String::as_str))
+                .flatten()
+        });
+        columns.push(Arc::new(labels.collect::<StringArray>()));
+    }
+    for place in 0..width {
+        let numbers = rows().map(|(row, is_answered)| is_answered.then_some(row[place]));
+        columns.push(Arc::new(numbers.collect::<Float64Array>()));
+    }
+    columns
 }
 
 fn load(artifact: &Path) -> Result<Predictor, RunError> {
@@ -201,13 +232,13 @@ impl Plan {
         })
     }
 
-    /// The prediction for each row, or why there is none. `before` is how many rows came before this batch.
+    /// `before` is how many rows came before this batch.
     fn predict(
         &self,
         predictor: &Predictor,
         batch: &RecordBatch,
         before: u64,
-    ) -> Result<Vec<Result<f64, Refusal>>, RunError> {
+    ) -> Result<Scored, RunError> {
         let (count, width) = (batch.num_rows(), predictor.len());
         let mut values = vec![Value::Missing; count * width];
         let mut refused: Vec<Option<Refusal>> = vec![None; count];
@@ -230,18 +261,25 @@ impl Plan {
                 unreadable(&error.row(before + row as u64 + 1).column(&input.name))
             })?;
         }
-        let answers = refused.into_iter().enumerate().map(|(row, refused)| {
+        let numbers = predictor.width();
+        let mut predictions = vec![0.0; count * numbers];
+        let outs = predictions.chunks_exact_mut(numbers);
+        let answers = refused.into_iter().zip(outs).enumerate();
+        let answers = answers.map(|(row, (refused, out))| {
             if let Some(refusal) = refused {
                 return Err(refusal);
             }
             predictor
-                .predict(&values[row * width..(row + 1) * width])
+                .predict(&values[row * width..(row + 1) * width], out)
                 .map_err(|error| Refusal {
                     column: None,
                     reason: error.to_string(),
                 })
         });
-        Ok(answers.collect())
+        Ok(Scored {
+            answers: answers.collect(),
+            predictions,
+        })
     }
 }
 
@@ -261,6 +299,14 @@ fn places<'a>(
             })
         })
         .collect()
+}
+
+/// A batch of rows.
+struct Scored {
+    /// Of each row whether there is a prediction, or why there is none.
+    answers: Vec<Result<(), Refusal>>,
+    /// The numbers of all predictions, row by row.
+    predictions: Vec<f64>,
 }
 
 /// Why a row has no prediction: the first column that is wrong with it, in the signature's order.

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// Which rows training learns from and which it is judged by: places among the usable rows, ascending.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowSplit {
     pub train: Vec<u32>,
     pub test: Vec<u32>,
@@ -17,16 +19,46 @@ pub struct RowSplit {
 /// rounded to the nearest whole number but at least 1 and at most count - 1, are held out.
 #[must_use]
 pub fn split(count: u32, test_fraction: f64, seed: u64) -> RowSplit {
+    split_by(&mut random(seed), (0..count).collect(), test_fraction)
+}
+
+/// Splits rows so that of each class the same share is held out: class after class as [`split`] does it with the rows of the
+/// class, all of them by one stream of random numbers. `classes` has the class of each row.
+///
+/// Of a class with a single row none is held out.
+#[must_use]
+pub fn split_stratified(classes: &[u32], test_fraction: f64, seed: u64) -> RowSplit {
+    let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (row, &class) in (0..).zip(classes) {
+        rows.entry(class).or_default().push(row);
+    }
+    let mut random = random(seed);
+    let mut all = RowSplit::default();
+    for rows in rows.into_values() {
+        let of_class = split_by(&mut random, rows, test_fraction);
+        all.train.extend(of_class.train);
+        all.test.extend(of_class.test);
+    }
+    all.train.sort_unstable();
+    all.test.sort_unstable();
+    all
+}
+
+fn random(seed: u64) -> ChaCha20Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut random = ChaCha20Rng::from_seed(key);
-    let mut order: Vec<u32> = (0..count).collect();
+    ChaCha20Rng::from_seed(key)
+}
+
+fn split_by(random: &mut ChaCha20Rng, mut order: Vec<u32>, test_fraction: f64) -> RowSplit {
     for place in (1..order.len()).rev() {
         let other = (u128::from(random.next_u64()) * (place as u128 + 1)) >> 64;
         order.swap(place, other as usize);
     }
-    let held_out = (f64::from(count) * test_fraction).round() as usize;
-    let held_out = held_out.clamp(1.min(order.len()), order.len().saturating_sub(1));
+    let held_out = (order.len() as f64 * test_fraction).round() as usize;
+    // Two rows and more have one on either side; a single one is learned from.
+    let last = order.len().saturating_sub(1);
+    let held_out = held_out.clamp(1.min(last), last);
     let mut train = order.split_off(held_out);
     let mut test = order;
     train.sort_unstable();
@@ -49,6 +81,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn of_every_class_the_same_share_is_held_out(
+            classes in proptest::collection::vec(0_u32..6, 2..500),
+            fraction in 0.05..0.5f64,
+            seed in any::<u64>(),
+        ) {
+            let split = split_stratified(&classes, fraction, seed);
+            let mut all: Vec<u32> = split.train.iter().chain(&split.test).copied().collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..classes.len() as u32).collect::<Vec<_>>());
+            for class in 0..6 {
+                let count = |rows: &[u32]| rows.iter().filter(|&&row| classes[row as usize] == class).count();
+                let (train, test) = (count(&split.train), count(&split.test));
+                let rows = train + test;
+                if rows >= 2 {
+                    prop_assert!(train >= 1 && test >= 1);
+                    let share = (rows as f64 * fraction).round().max(1.0);
+                    prop_assert!((test as f64 - share).abs() < 0.5, "{test} of {rows}");
+                } else {
+                    prop_assert_eq!(test, 0);
+                }
+            }
+        }
+
         #[test]
         fn every_row_is_on_one_side(count in 2_u32..2_000, fraction in 0.05..0.5f64, seed in any::<u64>()) {
             let split = split(count, fraction, seed);

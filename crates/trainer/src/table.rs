@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use domain::datasets::{ColumnType, DataFormat};
+use domain::models::Task;
 use domain::training_runs::{RunError, TrainingSpec};
 
 use crate::failure::{failure, reserve, unreadable};
-use crate::read::{self, Cell, CellSink, Kinds};
+use crate::read::{self, Cell, CellSink, Kinds, Number};
 
 /// The code of a missing value.
 pub(crate) const MISSING: u32 = u32::MAX;
@@ -39,7 +40,8 @@ pub(crate) enum Values {
     Categories { codes: Vec<u32>, names: Vec<String> },
 }
 
-/// Reads the target and the features of `spec`. `progress` gets fractions from 0 to 1.
+/// Reads the target and the features of `spec`. The target of a classification is of categories, whatever its type: numbers by
+/// their value, each named as it was written first. `progress` gets fractions from 0 to 1.
 pub(crate) fn load(
     path: &Path,
     format: DataFormat,
@@ -78,6 +80,7 @@ pub(crate) fn load(
     if let Some(position) = columns.iter().position(|&column| column == target) {
         check_target(
             &spec.target,
+            spec.task,
             kind(position),
             survey.columns[position],
             survey.first_text[position].as_ref(),
@@ -87,8 +90,12 @@ pub(crate) fn load(
     let mut loader = Loader {
         columns: Vec::with_capacity(columns.len()),
     };
-    for position in 0..columns.len() {
-        loader.columns.push(LoadColumn::new(kind(position), rows)?);
+    for (position, &column) in columns.iter().enumerate() {
+        let is_label = column == target && spec.task == Some(Task::Classification);
+        loader.columns.push(match kind(position) {
+            kind if is_label && kind.is_numeric() => LoadColumn::labels(rows)?,
+            kind => LoadColumn::new(kind, rows)?,
+        });
     }
     read::scan(path, format, &columns, &mut loader, &mut |fraction| {
         progress(0.4 + fraction * 0.6);
@@ -188,13 +195,16 @@ fn list(names: &[String]) -> String {
 
 fn check_target(
     name: &str,
+    task: Option<Task>,
     kind: ColumnType,
     kinds: Kinds,
     first_text: Option<&(u64, String)>,
 ) -> Result<(), RunError> {
+    let is_classification = task == Some(Task::Classification);
     let message = match (kind, first_text) {
-        (ColumnType::Integer | ColumnType::Float, _) => return Ok(()),
         _ if kinds.present() == 0 => format!("the target {name:?} has no values"),
+        _ if is_classification => return Ok(()),
+        (ColumnType::Integer | ColumnType::Float, _) => return Ok(()),
         (ColumnType::Boolean, _) => {
             format!("the target {name:?} is boolean: a regression predicts a number")
         }
@@ -206,7 +216,11 @@ fn check_target(
     Err(failure(
         "invalid_target",
         message,
-        "Choose a column of numbers, or correct its values and upload a new version.",
+        if is_classification || kinds.present() == 0 {
+            "Choose a column that has values."
+        } else {
+            "Set task to classification, or choose a column of numbers, or correct its values and upload a new version."
+        },
     ))
 }
 
@@ -243,6 +257,12 @@ struct Loader {
 
 enum LoadColumn {
     Numbers(Vec<f64>),
+    /// Numbers that are classes.
+    Labels {
+        codes: Vec<u32>,
+        names: Vec<String>,
+        places: HashMap<NumberKey, u32>,
+    },
     Booleans(Vec<u32>),
     Texts {
         codes: Vec<u32>,
@@ -251,9 +271,39 @@ enum LoadColumn {
     },
 }
 
+/// The same for numbers that are equal, such as 1 and 1.0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum NumberKey {
+    Whole(i64),
+    Other(u64),
+}
+
+impl From<Number> for NumberKey {
+    fn from(number: Number) -> Self {
+        /// From here on not every whole number is a 64-bit float.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match number {
+            Number::Integer(whole) => Self::Whole(whole),
+            Number::Float(float) if float.fract() == 0.0 && float.abs() < EXACT => {
+                Self::Whole(float as i64)
+            }
+            Number::Float(float) => Self::Other(float.to_bits()),
+        }
+    }
+}
+
+const WHAT: &str = "the table's columns";
+
 impl LoadColumn {
+    fn labels(rows: usize) -> Result<Self, RunError> {
+        Ok(Self::Labels {
+            codes: reserve(rows, WHAT)?,
+            names: Vec::new(),
+            places: HashMap::new(),
+        })
+    }
+
     fn new(kind: ColumnType, rows: usize) -> Result<Self, RunError> {
-        const WHAT: &str = "the table's columns";
         Ok(match kind {
             ColumnType::Integer | ColumnType::Float => Self::Numbers(reserve(rows, WHAT)?),
             ColumnType::Boolean => Self::Booleans(reserve(rows, WHAT)?),
@@ -268,6 +318,7 @@ impl LoadColumn {
     fn finish(self) -> Values {
         match self {
             Self::Numbers(numbers) => Values::Numbers(numbers),
+            Self::Labels { codes, names, .. } => Values::Categories { codes, names },
             Self::Booleans(codes) => Values::Categories {
                 codes,
                 names: vec!["false".to_owned(), "true".to_owned()],
@@ -293,6 +344,26 @@ impl CellSink for Loader {
             LoadColumn::Numbers(numbers) => {
                 numbers.push(cell.number().map_or(f64::NAN, read::Number::as_f64));
             }
+            LoadColumn::Labels {
+                codes,
+                names,
+                places,
+            } => codes.push(match cell.number() {
+                None => MISSING,
+                Some(number) => {
+                    let key = NumberKey::from(number);
+                    match places.get(&key) {
+                        Some(&place) => place,
+                        None if names.len() < MAX_CODES => {
+                            let place = names.len() as u32;
+                            places.insert(key, place);
+                            names.push(written(cell, number));
+                            place
+                        }
+                        None => UNNAMED,
+                    }
+                }
+            }),
             LoadColumn::Booleans(codes) => codes.push(cell.boolean().map_or(MISSING, u32::from)),
             LoadColumn::Texts {
                 codes,
@@ -319,5 +390,13 @@ impl CellSink for Loader {
                 codes.push(code);
             }
         }
+    }
+}
+
+fn written(cell: Cell<'_>, number: Number) -> String {
+    match (cell, number) {
+        (Cell::Raw(text), _) => text.trim().to_owned(),
+        (_, Number::Integer(whole)) => whole.to_string(),
+        (_, Number::Float(float)) => float.to_string(),
     }
 }

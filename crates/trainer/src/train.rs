@@ -4,18 +4,22 @@ use std::time::{Duration, Instant};
 
 use domain::FieldError;
 use domain::datasets::DataFormat;
-use domain::models::{Evaluation, Signature};
-use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, Stage, TrainingSpec};
-use model::Predictor;
+use domain::models::{Evaluation, Signature, Task};
+use domain::training_runs::{
+    Algorithm, LogLevel, Progress, RunError, SplitMethod, Stage, TrainingSpec,
+};
+use model::{Body, Predictor};
 use serde_json::{Map, Value as Json};
 
 use crate::auto;
+use crate::error::shorten;
 use crate::evaluate::evaluate;
 use crate::failure::{failure, reserve};
 use crate::fit::Told;
 use crate::learn::{Choice, Learned, Lesson};
-use crate::split::split;
-use crate::table::{self, Values};
+use crate::split::{RowSplit, split, split_stratified};
+use crate::table;
+use crate::target::Target;
 
 /// What a run tells while it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,9 +35,10 @@ pub struct Trained {
     pub artifact: Vec<u8>,
     pub algorithm: Algorithm,
     pub params: Map<String, Json>,
-    /// On the held-out rows: `mae`, `rmse`, `r2`, the same of always saying the training rows' mean as `baseline_mae`,
-    /// `baseline_rmse`, `baseline_r2`, and the counts `train_rows`, `test_rows`, `features` (encoded columns of a linear model,
-    /// inputs of trees).
+    /// On the held-out rows: of a regression `mae`, `rmse`, `r2`, and the same of always saying the training rows' mean as
+    /// `baseline_mae` and so on; of a classification `log_loss`, `accuracy`, `brier`, `f1`, `roc_auc`, `pr_auc`, and the same of
+    /// always saying the shares of the classes. Also the counts `train_rows`, `test_rows`, `features` (encoded columns of a linear
+    /// model, inputs of trees).
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
     pub evaluation: Evaluation,
@@ -63,16 +68,12 @@ pub fn train(
         .checked(spec.params.as_ref())
         .map_err(|errors| unusable(&errors))?;
     run.info("reading the table");
-    let table = table::load(path, format, spec, &mut |fraction| {
+    let mut table = table::load(path, format, spec, &mut |fraction| {
         run.progress(Stage::Prepare, fraction);
     })?;
-    let Values::Numbers(target) = &table.target.values else {
-        return Err(failure(
-            "invalid_target",
-            "the target holds no numbers",
-            "Choose a column of numbers.",
-        ));
-    };
+    let target = Target::take(&mut table, spec)?;
+    spec.check_task(target.task())
+        .map_err(|errors| unusable(&errors))?;
     run.info(format!(
         "read {} rows, {} feature columns",
         table.rows,
@@ -80,7 +81,7 @@ pub fn train(
     ));
 
     let mut usable = reserve(table.rows, "the row numbers")?;
-    usable.extend((0..table.rows as u32).filter(|&row| !target[row as usize].is_nan()));
+    usable.extend((0..table.rows as u32).filter(|&row| !target.values[row as usize].is_nan()));
     let without_target = table.rows - usable.len();
     if without_target > 0 {
         run.warn(format!(
@@ -99,29 +100,29 @@ pub fn train(
             "Add rows and upload the table as a new version.",
         ));
     }
-    let mut rows = split(
-        usable.len() as u32,
-        spec.split.test_fraction,
-        spec.split.seed,
-    );
-    for place in rows.train.iter_mut().chain(&mut rows.test) {
-        *place = usable[*place as usize];
+    if let Some(classes) = &target.classes {
+        run.info(told_classes(classes));
     }
+    let (method, rows) = divide(spec, &target, &usable);
     run.info(format!(
-        "split at random with seed {}: {} rows to train on, {} held out",
+        "split {} with seed {}: {} rows to train on, {} held out",
+        match method {
+            SplitMethod::Random => "at random",
+            SplitMethod::Stratified => "by class",
+        },
         spec.split.seed,
         rows.train.len(),
         rows.test.len()
     ));
     let lesson = Lesson {
         table: &table,
-        target,
+        target: &target,
         target_name: &spec.target,
         usable: &usable,
         memory_mb: spec.budget.memory_mb,
     };
-    let (choice, candidates, until) = match spec.algorithm {
-        Algorithm::Auto => {
+    let (choice, candidates, until) = match spec.algorithm.as_named() {
+        None => {
             let half = begun + time(spec, 0.5);
             let (best, candidates) =
                 auto::choose(&lesson, &rows.train, spec.split.seed, half, &mut |told| {
@@ -132,7 +133,7 @@ pub fn train(
             ));
             (best, candidates, Some(begun + time(spec, 0.9)))
         }
-        algorithm => (Choice { algorithm, params }, Vec::new(), None),
+        Some(algorithm) => (Choice { algorithm, params }, Vec::new(), None),
     };
     let is_searched = !candidates.is_empty();
     let learned = lesson.learn(&rows.train, &choice, until, &mut |stage, told| {
@@ -154,42 +155,36 @@ pub fn train(
     let predictor = Predictor::new(&model::decode(&artifact).map_err(|error| broken(&error))?);
     let held_out = evaluate(
         &predictor,
-        &rows.test,
+        (&rows.train, &rows.test),
         |row, values| packaged.values(&features, row, values),
-        target,
+        &target,
         mean,
         &mut |fraction| run.progress(Stage::Evaluate, fraction),
     )?;
     let mut metrics = held_out.metrics;
     metrics.insert("train_rows".to_owned(), rows.train.len() as f64);
-    let taken = packaged.coefficients.len() + packaged.importances.len();
+    // A linear classifier has its coefficients for each class.
+    let scores = match &packaged.artifact.body {
+        Body::Classifier(classifier) => classifier.scores.len(),
+        Body::Linear(_) | Body::Trees(_) => 1,
+    };
+    let taken = packaged.coefficients.len() / scores + packaged.importances.len();
     metrics.insert("features".to_owned(), taken as f64);
-    let metric = |name: &str| metrics.get(name).copied().unwrap_or_default();
-    run.info(format!(
-        "held-out rows: R2 {:.4}, RMSE {:.6}, MAE {:.6}; predicting the mean: R2 {:.4}, RMSE {:.6}, MAE {:.6}",
-        metric("r2"),
-        metric("rmse"),
-        metric("mae"),
-        metric("baseline_r2"),
-        metric("baseline_rmse"),
-        metric("baseline_mae"),
-    ));
-    if metric("rmse") >= metric("baseline_rmse") {
-        run.warn("the model does no better than predicting the mean: the features say little about the target".to_owned());
-    }
+    run.judged(target.task(), &metrics);
 
     run.progress(Stage::Package, 0.0);
     run.info(format!("packed the model: {} bytes", artifact.len()));
     run.progress(Stage::Package, 1.0);
     Ok(Trained {
         artifact,
-        algorithm: choice.algorithm,
+        algorithm: choice.algorithm.into(),
         params: packaged.artifact.params,
         metrics,
         signature: packaged.artifact.signature,
         evaluation: Evaluation {
             points: held_out.points,
             residuals: held_out.residuals,
+            classification: held_out.classification,
             coefficients: packaged.coefficients,
             intercept: packaged.intercept,
             importances: packaged.importances,
@@ -198,6 +193,38 @@ pub fn train(
         },
         test_rows: rows.test,
     })
+}
+
+/// The rows to train on and those that are held out, both among `usable`.
+fn divide(spec: &TrainingSpec, target: &Target, usable: &[u32]) -> (SplitMethod, RowSplit) {
+    let task = target.task();
+    let method = spec.split.method.unwrap_or(SplitMethod::of(task));
+    let (share, seed) = (spec.split.test_fraction, spec.split.seed);
+    let mut rows = match method {
+        SplitMethod::Random => split(usable.len() as u32, share, seed),
+        SplitMethod::Stratified => {
+            let classes = usable.iter().map(|&row| target.values[row as usize] as u32);
+            split_stratified(&classes.collect::<Vec<u32>>(), share, seed)
+        }
+    };
+    for place in rows.train.iter_mut().chain(&mut rows.test) {
+        *place = usable[*place as usize];
+    }
+    (method, rows)
+}
+
+fn told_classes(classes: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let names: Vec<String> = classes
+        .iter()
+        .take(SHOWN)
+        .map(|class| format!("{:?}", shorten(class, 40)))
+        .collect();
+    let more = match classes.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{} classes: {}{more}", classes.len(), names.join(", "))
 }
 
 /// A share of the wall time that the run may take.
@@ -253,6 +280,47 @@ impl Run<'_> {
             }
             Told::Info(message) => self.info(message),
             Told::Warn(message) => self.warn(message),
+        }
+    }
+
+    fn judged(&mut self, task: Task, metrics: &BTreeMap<String, f64>) {
+        let metric = |name: &str| metrics.get(name).copied().unwrap_or_default();
+        let (names, baseline): (&[(&str, &str)], _) = match task {
+            Task::Regression => (
+                &[("r2", "R2"), ("rmse", "RMSE"), ("mae", "MAE")],
+                "predicting the mean",
+            ),
+            Task::Classification => (
+                &[
+                    ("log_loss", "log loss"),
+                    ("accuracy", "accuracy"),
+                    ("roc_auc", "ROC AUC"),
+                ],
+                "saying the classes' shares",
+            ),
+        };
+        let list = |prefix: &str| {
+            let named = names.iter().filter_map(|(key, name)| {
+                let value = metrics.get(&format!("{prefix}{key}"))?;
+                let digits = if *name == "RMSE" || *name == "MAE" {
+                    6
+                } else {
+                    4
+                };
+                Some(format!("{name} {value:.digits$}"))
+            });
+            named.collect::<Vec<String>>().join(", ")
+        };
+        self.info(format!(
+            "held-out rows: {}; {baseline}: {}",
+            list(""),
+            list("baseline_")
+        ));
+        let key = task.metric().as_str();
+        if metric(key) >= metric(&format!("baseline_{key}")) {
+            self.warn(format!(
+                "the model does no better than {baseline}: the features say little about the target"
+            ));
         }
     }
 

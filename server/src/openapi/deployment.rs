@@ -140,6 +140,7 @@ fn request() -> Value {
 fn response(output: &OutputField) -> Value {
     let prediction = match output.task {
         Task::Regression => json!({"type": "number", "description": output.name}),
+        Task::Classification => class_prediction(output),
     };
     json!({
         "type": "object",
@@ -150,6 +151,29 @@ fn response(output: &OutputField) -> Value {
             "version": {"type": "integer", "description": "The version that answered"},
             "route": {"type": "string", "enum": ["stable", "canary"]},
             "request_id": {"type": "string"},
+        },
+    })
+}
+
+fn class_prediction(output: &OutputField) -> Value {
+    let classes = output.classes.as_deref().unwrap_or_default();
+    let share = json!({"type": "number", "minimum": 0, "maximum": 1});
+    let shares: Map<String, Value> = classes
+        .iter()
+        .map(|class| (class.clone(), share.clone()))
+        .collect();
+    json!({
+        "type": "object",
+        "description": output.name,
+        "required": ["label", "probabilities"],
+        "properties": {
+            "label": {"type": "string", "enum": classes, "description": "The most probable class"},
+            "probabilities": {
+                "type": "object",
+                "description": "Of each class; they add up to 1",
+                "required": classes,
+                "properties": shares,
+            },
         },
     })
 }
@@ -269,6 +293,23 @@ mod tests {
         assert_eq!(
             found["properties"]["a/b \"c\""]["type"],
             json!(["number", "null"])
+        );
+    }
+
+    #[test]
+    fn a_classifiers_labels_are_listed() {
+        let classes = vec!["no".to_owned(), "so \"so\"".to_owned()];
+        let found = response(&OutputField::classification("kind", classes.clone()));
+        let item = &found["properties"]["predictions"]["items"];
+        assert_eq!(item["properties"]["label"]["enum"], json!(classes));
+        assert_eq!(
+            item["properties"]["probabilities"]["required"],
+            json!(classes)
+        );
+        let number = response(&OutputField::regression("price"));
+        assert_eq!(
+            number["properties"]["predictions"]["items"]["type"],
+            "number"
         );
     }
 

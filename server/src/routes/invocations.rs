@@ -68,9 +68,20 @@ struct DataframeSplit {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "documents what `serving::dialects::invocations` writes"
+)]
+enum InvocationsPrediction {
+    Number(f64),
+    Label(String),
+}
+
+#[derive(Serialize, ToSchema)]
 struct InvocationsResponse {
-    /// One a row, in their order.
-    predictions: Vec<f64>,
+    /// One a row, in their order: a number, or a classifier's label.
+    predictions: Vec<InvocationsPrediction>,
 }
 
 /// Predict with a deployment as MLflow's scoring server does

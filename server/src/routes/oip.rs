@@ -17,7 +17,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serving::dialects::Oip;
-use serving::dialects::oip::{Datatype, OUTPUT};
+use serving::dialects::oip::{Datatype, Output};
 use serving::limits::Allowance;
 use serving::predict::{Forced, check_ready};
 use serving::versions::{Version, let_go};
@@ -251,12 +251,10 @@ async fn describe(call: &Call<'_>, caller: &Caller, name: String) -> Result<Mode
         versions: numbers.iter().map(ToString::to_string).collect(),
         platform: "volary",
         inputs: signature.inputs.iter().map(tensor).collect(),
-        outputs: vec![TensorMetadata {
-            name: OUTPUT.to_owned(),
-            datatype: Datatype::Fp64.as_str(),
-            shape: [-1],
-            parameters: None,
-        }],
+        outputs: Output::of(&signature.output)
+            .iter()
+            .map(|output| output_tensor(*output, signature.output.classes.as_deref()))
+            .collect(),
     })
 }
 
@@ -264,10 +262,27 @@ fn tensor(input: &InputField) -> TensorMetadata {
     TensorMetadata {
         name: input.name.clone(),
         datatype: Datatype::of(input.kind).as_str(),
-        shape: [-1],
-        parameters: input
-            .nullable
-            .then_some(TensorParameters { nullable: true }),
+        shape: vec![-1],
+        parameters: input.nullable.then_some(TensorParameters {
+            nullable: Some(true),
+            classes: None,
+        }),
+    }
+}
+
+fn output_tensor(output: Output, classes: Option<&[String]>) -> TensorMetadata {
+    let count = classes.map_or(1, |classes| classes.len() as i64);
+    TensorMetadata {
+        name: output.name().to_owned(),
+        datatype: output.datatype().as_str(),
+        shape: match output {
+            Output::Prediction | Output::Label => vec![-1],
+            Output::Probabilities => vec![-1, count],
+        },
+        parameters: classes.map(|classes| TensorParameters {
+            nullable: None,
+            classes: Some(classes.to_vec()),
+        }),
     }
 }
 

@@ -17,6 +17,7 @@ mod async_predictions;
 mod auth;
 mod batches;
 mod capacity;
+mod classification;
 mod cors;
 mod datasets;
 mod document;

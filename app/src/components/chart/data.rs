@@ -3,7 +3,7 @@
 use domain::Timestamp;
 use domain::datasets::HistogramBar;
 use domain::metrics::Marker;
-use domain::models::EvaluationPoint;
+use domain::models::{CurvePoint, EvaluationPoint};
 
 use crate::components::numbers;
 
@@ -12,6 +12,7 @@ pub enum ChartData {
     Lines(LineChart),
     Histogram(HistogramChart),
     Scatter(ScatterChart),
+    Curves(CurveChart),
 }
 
 /// Values over time.
@@ -96,6 +97,22 @@ impl ScatterChart {
     }
 }
 
+/// Shares against shares, both from 0 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurveChart {
+    /// The horizontal one, and the vertical one.
+    pub axes: [String; 2],
+    /// Whether a line stands where both are equal.
+    pub has_diagonal: bool,
+    pub curves: Vec<Curve>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    pub name: String,
+    pub points: Vec<CurvePoint>,
+}
+
 impl ChartData {
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -103,6 +120,7 @@ impl ChartData {
             Self::Lines(chart) => chart.lines.iter().all(|line| line.points.is_empty()),
             Self::Histogram(chart) => chart.bars.is_empty(),
             Self::Scatter(chart) => chart.points.is_empty(),
+            Self::Curves(chart) => chart.curves.is_empty(),
         }
     }
 
@@ -111,6 +129,7 @@ impl ChartData {
     pub fn series_count(&self) -> usize {
         match self {
             Self::Lines(chart) => chart.lines.len(),
+            Self::Curves(chart) => chart.curves.len(),
             Self::Histogram(_) | Self::Scatter(_) => 1,
         }
     }
@@ -121,6 +140,10 @@ impl ChartData {
             Self::Lines(chart) => chart.lines.get(series).map_or(0, |line| line.points.len()),
             Self::Histogram(chart) => chart.bars.len(),
             Self::Scatter(chart) => chart.points.len(),
+            Self::Curves(chart) => chart
+                .curves
+                .get(series)
+                .map_or(0, |curve| curve.points.len()),
         }
     }
 
@@ -155,6 +178,17 @@ impl ChartData {
                     "actual {}, predicted {}",
                     numbers::decimal(point.actual),
                     numbers::decimal(point.predicted)
+                ))
+            }
+            Self::Curves(chart) => {
+                let curve = chart.curves.get(series)?;
+                let point = curve.points.get(point)?;
+                let [x, y] = &chart.axes;
+                Some(format!(
+                    "{}, {x}: {}, {y}: {}",
+                    curve.name,
+                    numbers::percent(point.x),
+                    numbers::percent(point.y)
                 ))
             }
         }
@@ -201,6 +235,21 @@ impl ChartData {
                     })
                     .collect(),
             ),
+            Self::Curves(chart) => {
+                let mut heads = vec!["class".to_owned()];
+                heads.extend(chart.axes.iter().cloned());
+                let mut rows = Vec::new();
+                for curve in &chart.curves {
+                    for point in &curve.points {
+                        rows.push(vec![
+                            curve.name.clone(),
+                            numbers::percent(point.x),
+                            numbers::percent(point.y),
+                        ]);
+                    }
+                }
+                (heads, rows)
+            }
         }
     }
 }
@@ -341,6 +390,26 @@ mod tests {
         };
         let expected = [(at(10), "A".to_owned()), (at(40), "B–D".to_owned())];
         assert_eq!(chart.marks(), expected);
+    }
+
+    #[test]
+    fn a_curves_points_are_told_with_their_class() {
+        let data = ChartData::Curves(CurveChart {
+            axes: ["found".to_owned(), "right".to_owned()],
+            has_diagonal: false,
+            curves: vec![Curve {
+                name: "yes".to_owned(),
+                points: vec![CurvePoint { x: 0.25, y: 0.5 }],
+            }],
+        });
+        assert_eq!(
+            data.describe(0, 0).unwrap(),
+            "yes, found: 25 %, right: 50 %"
+        );
+        assert_eq!((data.series_count(), data.point_count(0)), (1, 1));
+        let (heads, rows) = data.table();
+        assert_eq!(heads, ["class", "found", "right"]);
+        assert_eq!(rows, [["yes", "25 %", "50 %"]]);
     }
 
     #[test]

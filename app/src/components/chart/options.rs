@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::data::{ChartData, ChartLine, Dash, HistogramChart, LineChart, ScatterChart, Unit};
+use super::data::{
+    ChartData, ChartLine, CurveChart, Dash, HistogramChart, LineChart, ScatterChart, Unit,
+};
 use crate::components::numbers;
 
 /// Point markers, in the order of the series colours.
@@ -43,6 +45,7 @@ pub(super) fn build(data: &ChartData, palette: &Palette) -> Value {
         ChartData::Lines(lines) => line_chart(lines, palette),
         ChartData::Histogram(histogram) => histogram_chart(histogram, palette),
         ChartData::Scatter(scatter) => scatter_chart(scatter, palette),
+        ChartData::Curves(curves) => curve_chart(curves, palette),
     };
     tooltip.extend([
         // Text drawn into the SVG needs no HTML and no inline style, which the page's policy refuses.
@@ -111,26 +114,29 @@ fn line_chart(data: &LineChart, palette: &Palette) -> (Members, Members) {
         // Half a request does not exist, so the axis must not offer it.
         y.push(("minInterval", 1.into()));
     }
-    let legend = vec![
-        ("type", "scroll".into()),
-        ("top", 0.into()),
-        ("left", 0.into()),
-        ("itemWidth", 28.into()),
-        ("textStyle", text(&palette.muted, 12)),
-    ];
     let pointer = vec![
         ("type", "line".into()),
         ("lineStyle", object(vec![("color", color(&palette.muted))])),
     ];
     let members = vec![
         ("grid", grid([8, 16, 36, 8])),
-        ("legend", object(legend)),
+        ("legend", legend(palette)),
         ("xAxis", object(x)),
         ("yAxis", object(y)),
         ("series", Value::Array(series)),
     ];
     let tooltip = vec![("trigger", "axis".into()), ("axisPointer", object(pointer))];
     (members, tooltip)
+}
+
+fn legend(palette: &Palette) -> Value {
+    object(vec![
+        ("type", "scroll".into()),
+        ("top", 0.into()),
+        ("left", 0.into()),
+        ("itemWidth", 28.into()),
+        ("textStyle", text(&palette.muted, 12)),
+    ])
 }
 
 fn mark_line(marks: Vec<Value>, palette: &Palette) -> Value {
@@ -151,21 +157,27 @@ fn mark_line(marks: Vec<Value>, palette: &Palette) -> Value {
 
 fn line_series(line: &ChartLine, palette: &Palette) -> Members {
     let hue = palette.of(line.slot);
-    let dash = match line.dash {
-        Dash::Solid => "solid",
-        Dash::Dashed => "dashed",
-        Dash::Dotted => "dotted",
-    };
+    let dash = dashes(line.dash);
     let mut points = Vec::new();
     for (at, value) in &line.points {
         let value = value.map_or(Value::Null, |value| rounded(value).into());
         points.push(Value::Array(vec![at.unix_millis().into(), value]));
     }
-    let is_marked = line.points.len() <= MOST_MARKED_POINTS;
+    drawn(&line.name, line.slot, (hue, dash), points)
+}
+
+/// A line through points. Its colour, marker and dash always go together.
+fn drawn(
+    name: &str,
+    slot: usize,
+    (hue, dash): (&str, &'static str),
+    points: Vec<Value>,
+) -> Members {
+    let is_marked = points.len() <= MOST_MARKED_POINTS;
     vec![
         ("type", "line".into()),
-        ("name", line.name.as_str().into()),
-        ("symbol", SYMBOLS[line.slot % SYMBOLS.len()].into()),
+        ("name", name.into()),
+        ("symbol", SYMBOLS[slot % SYMBOLS.len()].into()),
         ("symbolSize", 5.into()),
         ("showSymbol", is_marked.into()),
         ("connectNulls", false.into()),
@@ -173,6 +185,64 @@ fn line_series(line: &ChartLine, palette: &Palette) -> Members {
         ("lineStyle", stroke(hue, dash, 1.75)),
         ("data", Value::Array(points)),
     ]
+}
+
+fn dashes(dash: Dash) -> &'static str {
+    match dash {
+        Dash::Solid => "solid",
+        Dash::Dashed => "dashed",
+        Dash::Dotted => "dotted",
+    }
+}
+
+fn curve_chart(data: &CurveChart, palette: &Palette) -> (Members, Members) {
+    let share_axis = |name: &str, gap: f64| {
+        let mut axis = named(axis("value", palette), name, gap);
+        axis.extend([
+            ("min", 0.into()),
+            ("max", 1.into()),
+            ("splitNumber", 5.into()),
+        ]);
+        object(axis)
+    };
+    let mut series = Vec::new();
+    for (slot, curve) in data.curves.iter().enumerate() {
+        let mut points = Vec::new();
+        for point in &curve.points {
+            points.push(pair(rounded(point.x), rounded(point.y)));
+        }
+        let line = (palette.of(slot), dashes(Dash::of(slot)));
+        series.push(object(drawn(&curve.name, slot, line, points)));
+    }
+    if data.has_diagonal {
+        series.push(diagonal("diagonal", (0.0, 1.0), palette));
+    }
+    let members = vec![
+        ("grid", grid([24, 16, 36, 28])),
+        ("legend", legend(palette)),
+        ("xAxis", share_axis(&data.axes[0], 28.0)),
+        ("yAxis", share_axis(&data.axes[1], 36.0)),
+        ("series", Value::Array(series)),
+    ];
+    (members, vec![("trigger", "item".into())])
+}
+
+fn pair(x: f64, y: f64) -> Value {
+    Value::Array(vec![x.into(), y.into()])
+}
+
+/// Where both axes have the same value.
+fn diagonal(name: &'static str, (least, most): (f64, f64), palette: &Palette) -> Value {
+    let ends = vec![pair(least, least), pair(most, most)];
+    object(vec![
+        ("type", "line".into()),
+        ("name", name.into()),
+        ("showSymbol", false.into()),
+        ("silent", true.into()),
+        ("itemStyle", object(vec![("color", color(&palette.muted))])),
+        ("lineStyle", stroke(&palette.muted, "dashed", 1.0)),
+        ("data", Value::Array(ends)),
+    ])
 }
 
 fn histogram_chart(data: &HistogramChart, palette: &Palette) -> (Members, Members) {
@@ -215,7 +285,6 @@ fn scatter_chart(data: &ScatterChart, palette: &Palette) -> (Members, Members) {
         axis.extend([("scale", true.into()), ("splitNumber", 5.into())]);
         object(axis)
     };
-    let pair = |x: f64, y: f64| Value::Array(vec![x.into(), y.into()]);
     let mut points = Vec::new();
     for point in &data.points {
         points.push(pair(rounded(point.actual), rounded(point.predicted)));
@@ -230,16 +299,7 @@ fn scatter_chart(data: &ScatterChart, palette: &Palette) -> (Members, Members) {
         ("data", Value::Array(points)),
     ])];
     if let Some((least, most)) = data.extent() {
-        let ends = vec![pair(least, least), pair(most, most)];
-        series.push(object(vec![
-            ("type", "line".into()),
-            ("name", "predicted = actual".into()),
-            ("showSymbol", false.into()),
-            ("silent", true.into()),
-            ("itemStyle", object(vec![("color", color(&palette.muted))])),
-            ("lineStyle", stroke(&palette.muted, "dashed", 1.0)),
-            ("data", Value::Array(ends)),
-        ]));
+        series.push(diagonal("predicted = actual", (least, most), palette));
     }
     let members = vec![
         ("grid", grid([24, 32, 16, 28])),

@@ -1,4 +1,4 @@
-use domain::models::{Model, ModelVersion};
+use domain::models::{Model, ModelVersion, Task};
 use domain::{Name, Permission};
 use leptos::prelude::*;
 
@@ -92,10 +92,15 @@ fn page(
         .iter()
         .map(|version| version.version)
         .collect::<Vec<_>>();
+    let metrics = shown(&versions);
     let rows = versions
         .iter()
         .enumerate()
-        .map(|(index, version)| row(project, version, versions.get(index + 1)))
+        .map(|(index, version)| row(project, metrics, version, versions.get(index + 1)))
+        .collect_view();
+    let heads = metrics
+        .map(|(_, head, title)| view! { <th scope="col" class="num"><abbr title=title>{head}</abbr></th> })
+        .into_iter()
         .collect_view();
     let (alias_list, set_form) = (
         view! { <AliasList project=project.clone() model=name.clone() aliases remove /> },
@@ -109,9 +114,7 @@ fn page(
                         <tr>
                             <th scope="col">"Version"</th>
                             <th scope="col">"Aliases"</th>
-                            <th scope="col" class="num"><abbr title="Share of the variance explained on held-out rows; higher is better">"R² ↑"</abbr></th>
-                            <th scope="col" class="num"><abbr title="Root mean squared error on held-out rows; lower is better">"RMSE ↓"</abbr></th>
-                            <th scope="col" class="num"><abbr title="Mean absolute error on held-out rows; lower is better">"MAE ↓"</abbr></th>
+                            {heads}
                             <th scope="col">"Data"</th>
                             <th scope="col">"Deployed as"</th>
                             <th scope="col">"Created"</th>
@@ -129,9 +132,56 @@ fn page(
     .into_any()
 }
 
+/// A metric's name, its head, and what it is.
+type Shown = (&'static str, &'static str, &'static str);
+
+/// Those of the newest version's task.
+fn shown(versions: &[ModelVersion]) -> [Shown; 3] {
+    let newest = versions
+        .first()
+        .map(|version| version.signature.output.task);
+    match newest.unwrap_or(Task::Regression) {
+        Task::Regression => [
+            (
+                "r2",
+                "R² ↑",
+                "Share of the variance explained on held-out rows; higher is better",
+            ),
+            (
+                "rmse",
+                "RMSE ↓",
+                "Root mean squared error on held-out rows; lower is better",
+            ),
+            (
+                "mae",
+                "MAE ↓",
+                "Mean absolute error on held-out rows; lower is better",
+            ),
+        ],
+        Task::Classification => [
+            (
+                "log_loss",
+                "Log loss ↓",
+                "How far the probabilities of held-out rows are off; lower is better",
+            ),
+            (
+                "roc_auc",
+                "ROC AUC ↑",
+                "How well classes are told apart on held-out rows; 0.5 is chance, 1 is perfect",
+            ),
+            (
+                "accuracy",
+                "Accuracy ↑",
+                "Share of held-out rows whose label is right; higher is better",
+            ),
+        ],
+    }
+}
+
 /// `before` is the version that came before: the metrics say how far they moved since.
 fn row(
     project: &Name,
+    shown: [Shown; 3],
     version: &ModelVersion,
     before: Option<&ModelVersion>,
 ) -> impl IntoView + use<> {
@@ -156,7 +206,7 @@ fn row(
             </td>
         }
     };
-    let (r2, rmse, mae) = (metric("r2"), metric("rmse"), metric("mae"));
+    let [first, second, third] = shown.map(|(key, ..)| metric(key));
     let aliases = version
         .aliases
         .iter()
@@ -181,9 +231,9 @@ fn row(
         <tr>
             <th scope="row"><a href=href>{format!("v{}", version.version)}</a></th>
             <td><span class="chips">{aliases}</span></td>
-            {r2}
-            {rmse}
-            {mae}
+            {first}
+            {second}
+            {third}
             <td>{data}</td>
             <td><span class="row">{deployed}</span></td>
             <td><Time at=version.created_at /></td>

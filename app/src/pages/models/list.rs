@@ -8,6 +8,7 @@ use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
+use crate::components::evaluation::headline;
 use crate::components::icon::Glyph;
 use crate::components::loaded::loaded_page;
 use crate::components::numbers;
@@ -75,8 +76,8 @@ fn list(project: Name, cursor: Option<String>, page: Page<ModelSummary>) -> AnyV
                             <th scope="col">"Model"</th>
                             <th scope="col">"Newest"</th>
                             <th scope="col">"Algorithm"</th>
-                            <th scope="col" class="num"><abbr title="Share of the variance explained on held-out rows; higher is better">"R² ↑"</abbr></th>
-                            <th scope="col" class="num"><abbr title="Mean absolute error on held-out rows; lower is better">"MAE ↓"</abbr></th>
+                            <th scope="col" class="num"><abbr title="On held-out rows: R² of a regression, higher is better; log loss of a classification, lower is better">"Main metric"</abbr></th>
+                            <th scope="col" class="num"><abbr title="On held-out rows: mean absolute error of a regression, share of right labels of a classification">"Also"</abbr></th>
                             <th scope="col">"Aliases"</th>
                             <th scope="col">"Deployed as"</th>
                             <th scope="col">"Updated"</th>
@@ -94,12 +95,11 @@ fn list(project: Name, cursor: Option<String>, page: Page<ModelSummary>) -> AnyV
 fn row(project: &Name, model: ModelSummary) -> impl IntoView + use<> {
     let href = format!("/p/{project}/models/{}", model.name);
     let newest = model.latest_version;
-    let metric = |key: &str| {
-        model
-            .metrics
-            .get(key)
-            .copied()
-            .map_or_else(|| "–".to_owned(), numbers::decimal)
+    let metric = |key: &str| model.metrics.get(key).copied();
+    let error = match (metric("accuracy"), metric("mae")) {
+        (Some(accuracy), _) => format!("accuracy {}", numbers::percent(accuracy)),
+        (None, Some(mae)) => format!("MAE {}", numbers::decimal(mae)),
+        (None, None) => "–".to_owned(),
     };
     let aliases = model
         .aliases
@@ -117,8 +117,8 @@ fn row(project: &Name, model: ModelSummary) -> impl IntoView + use<> {
             <th scope="row"><a href=href.clone()>{model.name.to_string()}</a></th>
             <td><a href=format!("{href}/versions/{newest}")>{format!("v{newest}")}</a></td>
             <td>{model.algorithm.replace('_', " ")}</td>
-            <td class="num">{metric("r2")}</td>
-            <td class="num">{metric("mae")}</td>
+            <td class="num">{headline(&model.metrics).unwrap_or_else(|| "–".to_owned())}</td>
+            <td class="num">{error}</td>
             <td><span class="chips">{aliases}</span></td>
             <td>
                 <span class="row">{deployments}</span>

@@ -71,7 +71,7 @@ fn given(project: &Name, tried: TriedPrediction) -> AnyView {
         ),
     ];
     let predictions = match response.predictions.as_slice() {
-        [one] => view! { <p class="prediction">{shown(one)}</p> }.into_any(),
+        [one] => view! { <p class="prediction">{shown(one)}</p> {probabilities(one)} }.into_any(),
         many => batch(many),
     };
     view! {
@@ -110,10 +110,53 @@ fn batch(predictions: &[Value]) -> AnyView {
     .into_any()
 }
 
+/// A number, or a classifier's label.
 fn shown(value: &Value) -> String {
-    value
-        .as_f64()
-        .map_or_else(|| value.to_string(), numbers::decimal)
+    let label = value.get("label").and_then(Value::as_str);
+    match (value.as_f64(), label) {
+        (Some(number), _) => numbers::decimal(number),
+        (None, Some(label)) => label.to_owned(),
+        (None, None) => value.to_string(),
+    }
+}
+
+/// Of a classifier, the most probable class first.
+fn probabilities(value: &Value) -> Option<AnyView> {
+    let shares = value.get("probabilities")?.as_object()?;
+    let mut shares: Vec<(&String, f64)> = shares
+        .iter()
+        .filter_map(|(class, share)| Some((class, share.as_f64()?)))
+        .collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let rows = shares
+        .into_iter()
+        .map(|(class, share)| {
+            view! {
+                <tr>
+                    <th scope="row">{class.clone()}</th>
+                    <td class="num">{numbers::percent(share)}</td>
+                    <td>
+                        <meter min="0" max="1" value=share.to_string() aria-hidden="true"></meter>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let table = view! {
+        <TableFrame label="Probabilities">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"Class"</th>
+                        <th scope="col" class="num">"Probability"</th>
+                        <th scope="col">"Size"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </TableFrame>
+    };
+    Some(table.into_any())
 }
 
 /// Errors about a field stand on the field too.

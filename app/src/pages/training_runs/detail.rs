@@ -5,7 +5,8 @@ mod results;
 
 use domain::events::Topic;
 use domain::ids::TrainingRunId;
-use domain::training_runs::{RunError, RunStatus, Stage, TrainingRun, TrainingSpec};
+use domain::models::Task;
+use domain::training_runs::{RunError, RunStatus, SplitMethod, Stage, TrainingRun, TrainingSpec};
 use domain::{Name, Permission, Timestamp};
 use leptos::prelude::*;
 
@@ -249,6 +250,7 @@ fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyVi
     let facts = vec![
         ("Dataset", view! { <a href=dataset_href>{dataset_text}</a> }.into_any()),
         ("Target", view! { <span class="mono">{spec.target.clone()}</span> }.into_any()),
+        ("Task", spec.task.unwrap_or(Task::Regression).as_str().into_any()),
         ("Features", view! { <span class="mono wrap">{features}</span> }.into_any()),
         ("Model", view! { <a href=format!("/p/{project}/models/{}", spec.model)>{spec.model.to_string()}</a> }.into_any()),
         ("Algorithm", spec.algorithm.described(spec.params.as_ref()).into_any()),
@@ -276,6 +278,11 @@ fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
         ("test_fraction", spec.split.test_fraction.to_string()),
         ("seed", spec.split.seed.to_string()),
         ("algorithm", spec.algorithm.as_str().to_owned()),
+        ("task", spec.task.map_or("", Task::as_str).to_owned()),
+        (
+            "split_method",
+            spec.split.method.map_or("", SplitMethod::as_str).to_owned(),
+        ),
         ("seconds", spec.budget.seconds.to_string()),
         ("memory_mb", spec.budget.memory_mb.to_string()),
     ]);

@@ -8,6 +8,7 @@ use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::empty_state::EmptyState;
+use crate::components::evaluation::headline;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::loaded::loaded_page;
 use crate::components::numbers;
@@ -81,7 +82,7 @@ fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>) -> AnyVi
                             <th scope="col">"Dataset"</th>
                             <th scope="col">"Target"</th>
                             <th scope="col" class="num">
-                                <abbr title="Share of the variance explained on held-out rows; higher is better">"R² ↑"</abbr>
+                                <abbr title="On held-out rows: R² of a regression, higher is better; log loss of a classification, lower is better">"Main metric"</abbr>
                             </th>
                             <th scope="col" class="num">"Took"</th>
                             <th scope="col">"Created"</th>
@@ -107,11 +108,7 @@ fn row(project: &Name, run: TrainingRun) -> impl IntoView + use<> {
         .started_at
         .zip(run.finished_at)
         .map(|(start, end)| numbers::duration(end.seconds_since(start)));
-    let r2 = run
-        .metrics
-        .as_ref()
-        .and_then(|metrics| metrics.get("r2"))
-        .copied();
+    let metric = run.metrics.as_ref().and_then(headline);
     view! {
         <tr>
             <td>
@@ -143,7 +140,7 @@ fn row(project: &Name, run: TrainingRun) -> impl IntoView + use<> {
                 <a href=format!("/p/{project}/datasets/{}", spec.dataset)>{format!("{}{dataset_version}", spec.dataset)}</a>
             </td>
             <td class="mono">{spec.target}</td>
-            <td class="num">{r2.map_or_else(|| "–".to_owned(), numbers::decimal)}</td>
+            <td class="num">{metric.unwrap_or_else(|| "–".to_owned())}</td>
             <td class="num">{took.unwrap_or_else(|| "–".to_owned())}</td>
             <td><Time at=run.created_at /></td>
         </tr>

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use domain::models::Task;
 use domain::training_runs::{
     Algorithm, Parameter, Split, SplitMethod, TrainingBudget, TrainingSpec,
 };
@@ -15,6 +16,9 @@ pub struct TrainingForm {
     #[serde(default)]
     pub dataset_version: String,
     pub target: String,
+    /// Empty leaves it to the target's column.
+    #[serde(default)]
+    pub task: String,
     /// The checked columns; the target among them is left out.
     #[serde(default)]
     pub features: Vec<String>,
@@ -24,6 +28,9 @@ pub struct TrainingForm {
     /// By [`parameter_field`]: those of all algorithms, of which the chosen one's are taken.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
+    /// Empty leaves it to the task.
+    #[serde(default)]
+    pub split_method: String,
     pub test_fraction: String,
     pub seed: String,
     pub seconds: String,
@@ -52,11 +59,12 @@ impl TrainingForm {
                 text,
             ),
         };
+        let task = task(&mut errors, &self.task);
         let algorithm = algorithm(&mut errors, &self.algorithm);
         let params = self.params(&mut errors, algorithm);
         let defaults = TrainingBudget::default();
         let split = Split {
-            method: SplitMethod::Random,
+            method: method(&mut errors, &self.split_method),
             test_fraction: parsed(
                 &mut errors,
                 "/split/test_fraction",
@@ -99,6 +107,7 @@ impl TrainingForm {
                 dataset,
                 dataset_version,
                 target: self.target.clone(),
+                task,
                 model,
                 algorithm,
                 params,
@@ -140,6 +149,25 @@ impl TrainingForm {
         }
         (!params.is_empty()).then_some(params)
     }
+}
+
+fn task(errors: &mut Vec<FieldError>, text: &str) -> Option<Task> {
+    let task = Task::named(text);
+    if task.is_none() && !text.is_empty() {
+        let expected = Task::ALL.map(Task::as_str).join(" or ");
+        errors.push(FieldError::new("/task", "invalid", expected).got(text));
+    }
+    task
+}
+
+fn method(errors: &mut Vec<FieldError>, text: &str) -> Option<SplitMethod> {
+    let methods = [SplitMethod::Random, SplitMethod::Stratified];
+    let method = methods.into_iter().find(|method| method.as_str() == text);
+    if method.is_none() && !text.is_empty() {
+        let expected = methods.map(SplitMethod::as_str).join(" or ");
+        errors.push(FieldError::new("/split/method", "invalid", expected).got(text));
+    }
+    method
 }
 
 fn algorithm(errors: &mut Vec<FieldError>, text: &str) -> Algorithm {
@@ -187,6 +215,8 @@ mod tests {
             dataset: text("housing"),
             dataset_version: text("2"),
             target: text("price"),
+            task: text(""),
+            split_method: text(""),
             features: vec![text("rooms"), text("price")],
             model: text("price"),
             algorithm: text("elastic_net"),
@@ -208,6 +238,15 @@ mod tests {
         assert_eq!(spec.features, Some(vec!["rooms".to_owned()]));
         assert_eq!(spec.dataset_version, Some(2));
         assert_eq!(spec.algorithm, Algorithm::ElasticNet);
+        assert_eq!((spec.task, spec.split.method), (None, None));
+        let told = TrainingForm {
+            task: "classification".to_owned(),
+            split_method: "random".to_owned(),
+            ..form()
+        };
+        let told = told.spec().unwrap();
+        assert_eq!(told.task, Some(Task::Classification));
+        assert_eq!(told.split.method, Some(SplitMethod::Random));
         let params = spec.params.clone().unwrap();
         assert_eq!(Value::from(params), serde_json::json!({"penalty": 0.5}));
         assert!(spec.check().is_ok());
@@ -220,6 +259,8 @@ mod tests {
             seed: "-1".to_owned(),
             test_fraction: "half".to_owned(),
             algorithm: "gradient_boosting".to_owned(),
+            task: "ranking".to_owned(),
+            split_method: "by date".to_owned(),
             ..form()
         };
         let Err(Error::Invalid(errors)) = wrong.spec() else {
@@ -228,7 +269,9 @@ mod tests {
         let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
         let expected = [
             "/model",
+            "/task",
             "/params/budget",
+            "/split/method",
             "/split/test_fraction",
             "/split/seed",
         ];

@@ -95,10 +95,12 @@ class TrainingRuns(Resource[PortT]):
         *,
         target: str,
         model: str,
+        task: str | None = None,
         algorithm: str = "auto",
         dataset_version: int | None = None,
         features: Sequence[str] | None = None,
         params: Mapping[str, Any] | None = None,
+        split_method: str | None = None,
         test_fraction: float | None = None,
         seed: int | None = None,
         max_seconds: int | None = None,
@@ -111,11 +113,14 @@ class TrainingRuns(Resource[PortT]):
             dataset: the table's name.
             target: the column to predict.
             model: the model that gets a further version; made when it is new.
-            algorithm: `auto`, `linear_regression`, `ridge`, `lasso`, `elastic_net` or
-                `gradient_boosting`.
+            task: `regression` or `classification`; judged by the target's values unless told.
+            algorithm: `auto` or `gradient_boosting`; for a regression also `linear_regression`, `ridge`, `lasso` or
+                `elastic_net`, for a classification also `logistic_regression`.
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
             params: of the algorithm, such as `{"budget": 1.5}` for `gradient_boosting`.
+            split_method: `random`, or `stratified`, which holds out the same share of each class and is the default of a
+                classification.
             test_fraction: share of the rows that is held out, 0 to 1.
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.
@@ -126,12 +131,13 @@ class TrainingRuns(Resource[PortT]):
             InvalidInputError: a column does not exist or does not fit.
             NotFoundError: the dataset does not exist.
         """
-        split = given(test_fraction=test_fraction, seed=seed)
+        split = given(method=split_method, test_fraction=test_fraction, seed=seed)
         budget = given(seconds=max_seconds, memory_mb=max_memory_mb)
         body = given(
             dataset=dataset,
             dataset_version=dataset_version,
             target=target,
+            task=task,
             model=model,
             algorithm=algorithm,
             features=list(features) if features is not None else None,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::FieldError;
+use crate::models::Task;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -20,8 +21,45 @@ pub enum Algorithm {
     Lasso,
     /// Between `ridge` and `lasso`.
     ElasticNet,
+    /// Classes by weighted sums of the inputs, which are the logarithms of the odds.
+    LogisticRegression,
     /// Many decision trees, each fitted to what the ones before got wrong.
     GradientBoosting,
+}
+
+/// One that is an algorithm of its own, not a choice among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    LinearRegression,
+    Ridge,
+    Lasso,
+    ElasticNet,
+    LogisticRegression,
+    GradientBoosting,
+}
+
+impl Named {
+    pub const ALL: [Self; 6] = [
+        Self::LinearRegression,
+        Self::Ridge,
+        Self::Lasso,
+        Self::ElasticNet,
+        Self::LogisticRegression,
+        Self::GradientBoosting,
+    ];
+}
+
+impl From<Named> for Algorithm {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::LinearRegression => Self::LinearRegression,
+            Named::Ridge => Self::Ridge,
+            Named::Lasso => Self::Lasso,
+            Named::ElasticNet => Self::ElasticNet,
+            Named::LogisticRegression => Self::LogisticRegression,
+            Named::GradientBoosting => Self::GradientBoosting,
+        }
+    }
 }
 
 /// A number that an algorithm takes.
@@ -50,6 +88,17 @@ pub const PENALTY: Parameter = Parameter {
     min: 0.0,
     max: 1e6,
     default: 0.01,
+};
+
+pub const LOGISTIC_PENALTY: Parameter = Parameter {
+    name: "penalty",
+    pointer: "/params/penalty",
+    label: "Penalty",
+    hint: "0.000001 to 1000000: the larger, the smaller the coefficients, and the nearer the probabilities to the classes' shares.",
+    is_whole: false,
+    min: 1e-6,
+    max: 1e6,
+    default: 0.001,
 };
 
 pub const L1_RATIO: Parameter = Parameter {
@@ -87,23 +136,46 @@ pub const SEED: Parameter = Parameter {
 
 impl Algorithm {
     /// In the order of a form.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Auto,
         Self::LinearRegression,
         Self::Ridge,
         Self::Lasso,
         Self::ElasticNet,
+        Self::LogisticRegression,
         Self::GradientBoosting,
     ];
 
-    /// Those that are one algorithm each.
-    pub const NAMED: [Self; 5] = [
-        Self::LinearRegression,
-        Self::Ridge,
-        Self::Lasso,
-        Self::ElasticNet,
-        Self::GradientBoosting,
-    ];
+    /// Unless it is a choice among the others.
+    #[must_use]
+    pub fn as_named(self) -> Option<Named> {
+        match self {
+            Self::Auto => None,
+            Self::LinearRegression => Some(Named::LinearRegression),
+            Self::Ridge => Some(Named::Ridge),
+            Self::Lasso => Some(Named::Lasso),
+            Self::ElasticNet => Some(Named::ElasticNet),
+            Self::LogisticRegression => Some(Named::LogisticRegression),
+            Self::GradientBoosting => Some(Named::GradientBoosting),
+        }
+    }
+
+    /// What it can be trained for.
+    #[must_use]
+    pub fn tasks(self) -> &'static [Task] {
+        match self {
+            Self::Auto | Self::GradientBoosting => &Task::ALL,
+            Self::LinearRegression | Self::Ridge | Self::Lasso | Self::ElasticNet => {
+                &[Task::Regression]
+            }
+            Self::LogisticRegression => &[Task::Classification],
+        }
+    }
+
+    #[must_use]
+    pub fn serves(self, task: Task) -> bool {
+        self.tasks().contains(&task)
+    }
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -113,6 +185,7 @@ impl Algorithm {
             Self::Ridge => "ridge",
             Self::Lasso => "lasso",
             Self::ElasticNet => "elastic_net",
+            Self::LogisticRegression => "logistic_regression",
             Self::GradientBoosting => "gradient_boosting",
         }
     }
@@ -134,6 +207,7 @@ impl Algorithm {
             Self::Ridge => "Ridge",
             Self::Lasso => "Lasso",
             Self::ElasticNet => "Elastic net",
+            Self::LogisticRegression => "Logistic regression",
             Self::GradientBoosting => "Gradient boosting",
         }
     }
@@ -156,6 +230,9 @@ impl Algorithm {
             }
             Self::ElasticNet => {
                 "Between ridge and lasso: drops columns, but keeps those together that say the same."
+            }
+            Self::LogisticRegression => {
+                "Classes by a weighted sum of the inputs: quick, easy to explain, and mostly well calibrated."
             }
             Self::GradientBoosting => {
                 "Hundreds of decision trees: finds curves and interplay of columns, and is mostly the most accurate."
@@ -181,6 +258,7 @@ impl Algorithm {
             Self::Auto | Self::LinearRegression => &[],
             Self::Ridge | Self::Lasso => &[PENALTY],
             Self::ElasticNet => &[PENALTY, L1_RATIO],
+            Self::LogisticRegression => &[LOGISTIC_PENALTY],
             Self::GradientBoosting => &[BUDGET, SEED],
         }
     }

@@ -98,23 +98,28 @@ impl Forest {
             .fold(self.base, |sum, &root| sum + self.leaf(root, row)))
     }
 
-    /// Tree by tree over a block of rows, so that a tree is read from memory once for all of them.
+    /// Tree by tree over a block of rows, so that a tree is read from memory once for all of them. The sum of a row goes to its
+    /// place in `out`, which has `width` numbers for each: the one at `place`. Rows that have failed already are passed over.
     pub(super) fn predict_batch<R: AsRef<[Value]>>(
         &self,
         rows: &[R],
-        sums: &mut Vec<Result<f64, PredictError>>,
+        (width, place): (usize, usize),
+        out: &mut [f64],
+        done: &mut [Result<(), PredictError>],
     ) {
-        for block in rows.chunks(BLOCK) {
-            let begin = sums.len();
-            sums.extend(
-                block
-                    .iter()
-                    .map(|row| self.check(row.as_ref()).map(|()| self.base)),
-            );
+        let blocks = rows.chunks(BLOCK).zip(out.chunks_mut(BLOCK * width));
+        for ((block, out), done) in blocks.zip(done.chunks_mut(BLOCK)) {
+            let sums = || (place..).step_by(width);
+            for ((row, sum), done) in block.iter().zip(sums()).zip(&mut *done) {
+                if done.is_ok() {
+                    *done = self.check(row.as_ref());
+                }
+                out[sum] = self.base;
+            }
             for &root in &self.roots {
-                for (sum, row) in sums[begin..].iter_mut().zip(block) {
-                    if let Ok(sum) = sum {
-                        *sum += self.leaf(root, row.as_ref());
+                for ((row, sum), done) in block.iter().zip(sums()).zip(&*done) {
+                    if done.is_ok() {
+                        out[sum] += self.leaf(root, row.as_ref());
                     }
                 }
             }

@@ -5,6 +5,7 @@
 )]
 
 mod artifact;
+mod classifier;
 mod predictor;
 mod row;
 mod trees;

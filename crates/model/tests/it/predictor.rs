@@ -18,7 +18,7 @@ fn a_prediction_is_the_sum_of_its_parts() {
         Predictor::boolean(true),
     ];
     assert!(close(
-        predictor.predict(&row).unwrap(),
+        predictor.number(&row).unwrap(),
         100.0 + 60.0 - 1.0 + 35.5 + 12.0
     ));
 }
@@ -26,13 +26,13 @@ fn a_prediction_is_the_sum_of_its_parts() {
 #[test]
 fn missing_values_are_imputed() {
     let predictor = Predictor::new(&houses());
-    let given = predictor.predict(&[
+    let given = predictor.number(&[
         Value::Number(80.0),
         Value::Number(3.0),
         Value::Category(1),
         Value::Category(0),
     ]);
-    let missing = predictor.predict(&[Value::Missing; 4]);
+    let missing = predictor.number(&[Value::Missing; 4]);
     assert!(close(given.unwrap(), missing.unwrap()));
 }
 
@@ -51,13 +51,13 @@ fn unknown_categories_are_other() {
     };
     assert!(close(
         predictor
-            .predict(&row(predictor.category(2, "Paris")))
+            .number(&row(predictor.category(2, "Paris")))
             .unwrap(),
         105.0
     ));
     assert!(close(
         predictor
-            .predict(&row(predictor.category(2, "Bern")))
+            .number(&row(predictor.category(2, "Bern")))
             .unwrap(),
         100.0
     ));
@@ -83,7 +83,7 @@ fn many_categories_are_found_as_few_are() {
     for (index, name) in names.iter().enumerate() {
         let value = predictor.category(0, name);
         assert_eq!(value, Value::Category(index as u32));
-        assert!(close(predictor.predict(&[value]).unwrap(), index as f64));
+        assert!(close(predictor.number(&[value]).unwrap(), index as f64));
     }
     assert_eq!(predictor.category(0, "c100"), Value::Category(OTHER));
 }
@@ -120,7 +120,7 @@ fn a_result_that_is_no_number_is_an_error() {
     let predictor = Predictor::new(&decode(&encode(&artifact).unwrap()).unwrap());
     for x in [1.0, 0.0, -3.0, f64::MAX] {
         assert_eq!(
-            predictor.predict(&[Value::Number(x)]),
+            predictor.number(&[Value::Number(x)]),
             Err(PredictError::NotFinite)
         );
     }
@@ -130,7 +130,7 @@ fn a_result_that_is_no_number_is_an_error() {
 fn a_row_that_does_not_fit_is_an_error() {
     let predictor = Predictor::new(&houses());
     assert_eq!(
-        predictor.predict(&[]),
+        predictor.number(&[]),
         Err(PredictError::WrongLength {
             expected: 4,
             got: 0
@@ -144,12 +144,12 @@ fn a_row_that_does_not_fit_is_an_error() {
     ];
     row[2] = Value::Number(1.0);
     assert_eq!(
-        predictor.predict(&row),
+        predictor.number(&row),
         Err(PredictError::WrongKind { slot: 2 })
     );
     row[2] = Value::Category(3);
     assert_eq!(
-        predictor.predict(&row),
+        predictor.number(&row),
         Err(PredictError::WrongKind { slot: 2 })
     );
 }
@@ -173,7 +173,7 @@ proptest! {
             direct += (x - mean) / std * coefficient;
             size += (x.abs() + mean.abs()) / std * coefficient.abs();
         }
-        let folded = predictor.predict(&row).unwrap();
+        let folded = predictor.number(&row).unwrap();
         prop_assert!((folded - direct).abs() <= 1e-12 * size.max(1.0), "{} and {}", folded, direct);
     }
 
@@ -181,7 +181,7 @@ proptest! {
     fn never_anything_but_a_finite_number(values in proptest::collection::vec(any::<f64>(), 2)) {
         let predictor = Predictor::new(&houses());
         let row = [Value::Number(values[0]), Value::Number(values[1]), Value::Missing, Value::Missing];
-        if let Ok(prediction) = predictor.predict(&row) {
+        if let Ok(prediction) = predictor.number(&row) {
             prop_assert!(prediction.is_finite());
         }
     }

@@ -53,7 +53,7 @@ fn a_row_goes_its_way_through_every_tree() {
         ),
     ];
     for (row, expected) in ways {
-        let predicted = predictor.predict(&row).unwrap();
+        let predicted = predictor.number(&row).unwrap();
         assert!(
             (predicted - expected).abs() < 1e-12,
             "{row:?} gave {predicted}"
@@ -70,9 +70,9 @@ fn a_row_that_does_not_fit_is_an_error() {
         Value::Category(0),
         Value::Missing,
     );
-    predictor.predict(&good).unwrap();
+    predictor.number(&good).unwrap();
     assert_eq!(
-        predictor.predict(&good[..3]),
+        predictor.number(&good[..3]),
         Err(PredictError::WrongLength {
             expected: 4,
             got: 3
@@ -88,7 +88,7 @@ fn a_row_that_does_not_fit_is_an_error() {
         let mut bad = good;
         bad[slot] = wrong;
         assert_eq!(
-            predictor.predict(&bad),
+            predictor.number(&bad),
             Err(PredictError::WrongKind { slot })
         );
     }
@@ -101,13 +101,21 @@ fn a_wrong_row_of_a_batch_fails_alone() {
         let mut rows = vec![good.clone(); 150];
         rows[70] = vec![Value::Missing; 3];
         rows[149][2] = Value::Number(1.0);
-        let answers = predictor.predict_batch(&rows);
+        let mut out = vec![0.0; 150];
+        let answers = predictor.predict_batch(&rows, &mut out);
         assert_eq!(answers.len(), 150);
         for (place, answer) in answers.into_iter().enumerate() {
-            assert_eq!(answer, predictor.predict(&rows[place]), "row {place}");
+            let answer = answer.map(|()| out[place]);
+            assert_eq!(answer, predictor.number(&rows[place]), "row {place}");
             assert_eq!(answer.is_ok(), place != 70 && place != 149);
         }
-        assert!(predictor.predict_batch::<Vec<Value>>(&[]).is_empty());
+        assert!(
+            predictor
+                .predict_batch::<Vec<Value>>(&[], &mut [])
+                .is_empty()
+        );
+        let no_room = predictor.predict_batch(&rows, &mut out[..149]);
+        assert!(no_room.iter().all(Result::is_err) && no_room.len() == 150);
     }
 }
 
@@ -122,7 +130,7 @@ fn a_sum_that_is_no_number_is_an_error() {
     };
     let artifact = Artifact::trees("y", Vec::new(), trees);
     let predictor = Predictor::new(&decode(&encode(&artifact).unwrap()).unwrap());
-    assert_eq!(predictor.predict(&[]), Err(PredictError::NotFinite));
+    assert_eq!(predictor.number(&[]), Err(PredictError::NotFinite));
 }
 
 fn below(input: u32, threshold: f64, right: u32) -> Node {
@@ -324,12 +332,13 @@ proptest! {
         prop_assert_eq!(&read, &artifact);
         let predictor = Predictor::new(&read);
         let rows: Vec<[Value; 2]> = rows.into_iter().map(|(number, category)| [number, category]).collect();
-        let together = predictor.predict_batch(&rows);
-        prop_assert_eq!(together.len(), rows.len());
+        let mut together = vec![0.0; rows.len()];
+        let done = predictor.predict_batch(&rows, &mut together);
+        prop_assert!(done.iter().all(Result::is_ok) && done.len() == rows.len());
         for (row, together) in rows.into_iter().zip(together) {
             let expected = trees.iter().fold(1.0, |sum, nodes| sum + followed(nodes, &row));
-            prop_assert_eq!(predictor.predict(&row).unwrap().to_bits(), expected.to_bits());
-            prop_assert_eq!(together.unwrap().to_bits(), expected.to_bits());
+            prop_assert_eq!(predictor.number(&row).unwrap().to_bits(), expected.to_bits());
+            prop_assert_eq!(together.to_bits(), expected.to_bits());
         }
     }
 
@@ -349,7 +358,7 @@ proptest! {
             prop_assert!(matches!(artifact.body, Body::Trees(_)));
             let predictor = Predictor::new(&artifact);
             for row in [[Value::Missing; 2], [Value::Number(0.0), Value::Category(69)], [Value::Number(f64::NAN), Value::Category(OTHER)]] {
-                if let Ok(predicted) = predictor.predict(&row) {
+                if let Ok(predicted) = predictor.number(&row) {
                     prop_assert!(predicted.is_finite());
                 }
             }

@@ -7,9 +7,6 @@ use domain::{Error, FieldError, Result};
 
 use crate::datasets::columns::{nearest, no_column};
 
-/// The columns of predictions and of reasons.
-const ADDED: usize = 2;
-
 /// # Errors
 /// Everything that does not fit, at once.
 pub(super) fn check(
@@ -38,20 +35,35 @@ pub(super) fn check(
         None => columns.iter().any(|column| column.name == name),
     };
     let prediction = spec.prediction_column();
-    for added in [prediction.to_owned(), error_column(prediction)] {
-        if kept(&added) {
+    let answers = model.signature.output.columns(prediction);
+    let mut added: Vec<String> = answers.into_iter().map(|(name, _)| name).collect();
+    added.push(error_column(prediction));
+    for (place, name) in added.iter().enumerate() {
+        if added[..place].contains(name) {
             let expected = format!(
-                "a name that no column has: the table has {added:?} already, so set prediction_column to another name, or \
+                "a name beside which each column has its own: {name:?} would stand twice among those that are added"
+            );
+            errors.push(FieldError::new("/prediction_column", "taken", expected).got(prediction));
+        }
+        if kept(name) && is_probability(place, &added) {
+            let expected = format!(
+                "columns beside those that are added: the table has {name:?} already, so leave that column out"
+            );
+            errors.push(FieldError::new("/keep_columns", "taken", expected).got(name.as_str()));
+        } else if kept(name) {
+            let expected = format!(
+                "a name that no column has: the table has {name:?} already, so set prediction_column to another name, or \
                  leave that column out of keep_columns"
             );
             errors.push(FieldError::new("/prediction_column", "taken", expected).got(prediction));
         }
     }
     let count = spec.keep_columns.as_ref().map_or(columns.len(), Vec::len);
-    if count + ADDED > MAX_COLUMNS {
+    if count + added.len() > MAX_COLUMNS {
         let expected = format!(
-            "at most {} columns beside the {ADDED} that are added",
-            MAX_COLUMNS - ADDED
+            "at most {} columns beside the {} that are added",
+            MAX_COLUMNS.saturating_sub(added.len()),
+            added.len()
         );
         errors.push(
             FieldError::new("/keep_columns", "out_of_range", expected).got(count.to_string()),
@@ -62,6 +74,11 @@ pub(super) fn check(
     } else {
         Err(Error::Invalid(errors))
     }
+}
+
+/// What is added first is named after the prediction's column, and last; between them stand the classes, whose names are theirs.
+fn is_probability(place: usize, added: &[String]) -> bool {
+    place > 0 && place + 1 < added.len()
 }
 
 /// Whole numbers and others are told apart row by row, as in a prediction: 3.0 is whole. A column without any value says
@@ -110,7 +127,7 @@ mod tests {
 
     use domain::datasets::{ColumnType, DataFormat, DatasetStatus};
     use domain::ids::{DatasetId, DatasetVersionId, ModelVersionId};
-    use domain::models::{OutputField, Signature, Task};
+    use domain::models::{OutputField, Signature};
     use domain::{Name, Timestamp};
     use serde_json::{Value, json};
 
@@ -178,10 +195,7 @@ mod tests {
             metrics: BTreeMap::new(),
             signature: Signature {
                 inputs: inputs.iter().map(input).collect(),
-                output: OutputField {
-                    name: "price".to_owned(),
-                    task: Task::Regression,
-                },
+                output: OutputField::regression("price"),
             },
             dataset: None,
             dataset_version: None,

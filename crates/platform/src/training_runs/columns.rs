@@ -1,32 +1,30 @@
 //! Whether a spec fits the columns of its dataset.
 
-use domain::datasets::ColumnProfile;
-use domain::training_runs::TrainingSpec;
+use domain::datasets::{ColumnProfile, TopValue};
+use domain::models::Task;
+use domain::training_runs::{MAX_CLASSES, MIN_CLASS_ROWS, TrainingSpec};
 use domain::{Error, FieldError, Result};
 
 use crate::datasets::columns::no_column;
 
+/// The task of the run: the one that is asked for, else the one that the target's column is of.
+///
 /// # Errors
-/// Every field that does not fit, at once: the target must be a numeric column, the features must exist.
-pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<()> {
+/// Every field that does not fit, at once: the target must be a column that the task can predict, the algorithm and the split must
+/// serve the task, the features must exist.
+pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<Task> {
     let mut errors = Vec::new();
+    let mut task = spec.task.unwrap_or(Task::Regression);
     match columns.iter().find(|column| column.name == spec.target) {
         None => errors.push(no_column("/target".to_owned(), &spec.target, columns)),
-        Some(column) if !column.kind.is_numeric() => {
-            let expected = format!(
-                "a numeric column; the column holds {} values",
-                column.kind.as_str()
-            );
-            errors
-                .push(FieldError::new("/target", "wrong_type", expected).got(spec.target.clone()));
+        Some(column) => {
+            task = spec.task.unwrap_or(Task::of(column.kind, column.distinct));
+            errors.extend(check_target(spec, task, column).err());
+            // What was asked for beside it is checked before there is a dataset.
+            if spec.task.is_none() {
+                errors.extend(spec.check_task(task).err().into_iter().flatten());
+            }
         }
-        Some(column) if column.distinct < 2 => {
-            errors.push(
-                FieldError::new("/target", "invalid", "a column with more than one value")
-                    .got(spec.target.clone()),
-            );
-        }
-        Some(_) => {}
     }
     match &spec.features {
         Some(features) => {
@@ -46,10 +44,63 @@ pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<()
         None => {}
     }
     if errors.is_empty() {
-        Ok(())
+        Ok(task)
     } else {
         Err(Error::Invalid(errors))
     }
+}
+
+fn check_target(
+    spec: &TrainingSpec,
+    task: Task,
+    column: &ColumnProfile,
+) -> std::result::Result<(), FieldError> {
+    let refused = |code: &str, expected: String| {
+        Err(FieldError::new("/target", code, expected).got(spec.target.as_str()))
+    };
+    if column.distinct < 2 {
+        return refused("invalid", "a column with more than one value".to_owned());
+    }
+    match task {
+        Task::Regression if !column.kind.is_numeric() => refused(
+            "wrong_type",
+            format!(
+                "a numeric column for a regression; the column holds {} values: set task to classification to tell them apart",
+                column.kind.as_str()
+            ),
+        ),
+        Task::Classification if column.distinct > MAX_CLASSES as u64 => refused(
+            "out_of_range",
+            format!(
+                "a column of at most {MAX_CLASSES} different values for a classification; it has {}: {}",
+                column.distinct,
+                if column.kind.is_numeric() {
+                    "set task to regression, or choose another one"
+                } else {
+                    "choose another one, or merge rare values and upload a new version"
+                }
+            ),
+        ),
+        Task::Classification => match rarest(column) {
+            Some(rare) if rare.count < MIN_CLASS_ROWS as u64 => refused(
+                "invalid",
+                format!(
+                    "a column with {MIN_CLASS_ROWS} or more rows of each value; {:?} has {}: correct it if it is misspelt, leave \
+                     the row out or add more of them, and upload a new version",
+                    rare.value, rare.count
+                ),
+            ),
+            _ => Ok(()),
+        },
+        Task::Regression => Ok(()),
+    }
+}
+
+/// Known where the profile lists every value; elsewhere the run says it.
+fn rarest(column: &ColumnProfile) -> Option<&TopValue> {
+    let is_whole = column.top_values.len() as u64 == column.distinct;
+    let least = column.top_values.iter().min_by_key(|value| value.count);
+    least.filter(|_| is_whole)
 }
 
 #[cfg(test)]
@@ -146,13 +197,68 @@ mod tests {
     }
 
     #[test]
-    fn a_target_must_be_a_number_and_not_the_only_column() {
-        assert!(
-            errors(&spec("ocean_proximity", None), &table())[0]
-                .1
-                .contains("holds string values")
-        );
+    fn a_target_is_of_its_task_and_not_the_only_column() {
+        let mut regression = spec("ocean_proximity", None);
+        regression.task = Some(Task::Regression);
+        let expected = &errors(&regression, &table())[0].1;
+        assert!(expected.contains("holds string values"), "{expected}");
+        assert!(expected.contains("set task to classification"));
         let one = [column("median_income", ColumnType::Float)];
         assert_eq!(errors(&spec("median_income", None), &one)[0].0, "/dataset");
+    }
+
+    #[test]
+    fn the_task_is_that_of_the_column_unless_told() {
+        let of = |kind, distinct, asked| {
+            let mut columns = table();
+            columns[1].kind = kind;
+            columns[1].distinct = distinct;
+            let mut spec = spec("median_house_value", None);
+            spec.task = asked;
+            check(&spec, &columns).unwrap()
+        };
+        assert_eq!(of(ColumnType::Integer, 3, None), Task::Regression);
+        assert_eq!(of(ColumnType::Integer, 2, None), Task::Classification);
+        assert_eq!(of(ColumnType::Float, 2, None), Task::Regression);
+        assert_eq!(of(ColumnType::Boolean, 2, None), Task::Classification);
+        assert_eq!(of(ColumnType::String, 9, None), Task::Classification);
+        let told = Some(Task::Classification);
+        assert_eq!(of(ColumnType::Float, 9, told), Task::Classification);
+        assert_eq!(
+            of(ColumnType::Integer, 2, Some(Task::Regression)),
+            Task::Regression
+        );
+    }
+
+    #[test]
+    fn classes_must_be_few_and_each_have_rows() {
+        let mut columns = table();
+        columns[2].distinct = 101;
+        let expected = &errors(&spec("ocean_proximity", None), &columns)[0].1;
+        assert!(expected.contains("it has 101"), "{expected}");
+        columns[2].distinct = 2;
+        columns[2].top_values = [("INLAND", 9), ("ILSAND", 1)]
+            .map(|(value, count)| TopValue {
+                value: value.to_owned(),
+                count,
+            })
+            .to_vec();
+        let expected = &errors(&spec("ocean_proximity", None), &columns)[0].1;
+        assert!(expected.contains("\"ILSAND\" has 1"), "{expected}");
+        columns[2].top_values[1].count = 2;
+        check(&spec("ocean_proximity", None), &columns).unwrap();
+    }
+
+    #[test]
+    fn an_algorithm_of_another_task_names_those_that_serve() {
+        let mut ridge = spec("ocean_proximity", None);
+        ridge.algorithm = domain::training_runs::Algorithm::Ridge;
+        let found = errors(&ridge, &table());
+        assert_eq!(found[0].0, "/algorithm");
+        assert!(
+            found[0]
+                .1
+                .contains("auto, logistic_regression, gradient_boosting")
+        );
     }
 }

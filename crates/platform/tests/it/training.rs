@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::datasets::{ColumnProfile, ColumnType, DataFormat, DatasetVersion, Profile};
-use domain::models::{Evaluation, OutputField, Signature, Task};
+use domain::models::{Evaluation, OutputField, Signature};
 use domain::training_runs::{Algorithm, TrainingSpec};
 use domain::{Actor, Name};
 use futures::stream;
@@ -95,10 +95,7 @@ pub(crate) async fn trained(platform: &Platform, artifact: &'static str) -> Outc
         metrics: BTreeMap::from([("r2".to_owned(), 0.6)]),
         signature: Signature {
             inputs: Vec::new(),
-            output: OutputField {
-                name: "y".to_owned(),
-                task: Task::Regression,
-            },
+            output: OutputField::regression("y"),
         },
         evaluation: Evaluation::default(),
     }))

@@ -133,7 +133,10 @@ async fn a_spec_is_checked_against_the_dataset_and_the_limits() {
         pointers(create(wrong).await.unwrap_err()),
         ["/target", "/features/1"]
     );
-    let words = with(&|spec| spec.target = text("label"));
+    let words = with(&|spec| {
+        spec.target = text("label");
+        spec.task = Some(domain::models::Task::Regression);
+    });
     assert_eq!(pointers(create(words).await.unwrap_err()), ["/target"]);
     let nowhere = with(&|spec| spec.dataset = Name::new("nowhere").unwrap());
     assert!(matches!(create(nowhere).await, Err(Error::NotFound { .. })));

@@ -8,7 +8,8 @@ mod json;
 
 use domain::FieldError;
 use model::{Predictor, Value};
-use serde_json::Value as Json;
+use serde::Serializer as _;
+use serde_json::{Serializer, Value as Json};
 
 use super::{Dialect, Predicted, Written};
 use crate::request::{MAX_ERRORS, MAX_ROWS, Rows};
@@ -34,9 +35,15 @@ impl Dialect for Invocations {
     }
 
     fn write(&self, (): &(), predicted: &Predicted<'_>) -> serde_json::Result<Written> {
-        let mut body = Vec::with_capacity(predicted.predictions.len() * 20 + 20);
+        let predictions = predicted.predictions;
+        let mut body = Vec::with_capacity(predictions.rows() * 20 + 20);
         body.extend_from_slice(b"{\"predictions\":");
-        serde_json::to_writer(&mut body, predicted.predictions)?;
+        if predictions.classes().is_some() {
+            // As MLflow answers for a classifier: its `predict` gives labels.
+            Serializer::new(&mut body).collect_seq(predictions.labels())?;
+        } else {
+            serde_json::to_writer(&mut body, predictions.numbers())?;
+        }
         body.push(b'}');
         Ok(Written {
             body,

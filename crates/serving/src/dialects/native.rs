@@ -27,9 +27,9 @@ impl Dialect for Native {
             route,
             request_id,
         } = *predicted;
-        let mut body = Vec::with_capacity(predictions.len() * 20 + 220);
+        let mut body = Vec::with_capacity(predictions.numbers().len() * 20 + 220);
         body.extend_from_slice(b"{\"predictions\":");
-        serde_json::to_writer(&mut body, predictions)?;
+        serde_json::to_writer(&mut body, &predictions)?;
         body.extend_from_slice(b",\"model\":\"");
         body.extend_from_slice(version.model.as_str().as_bytes());
         body.extend_from_slice(b"\",\"version\":");

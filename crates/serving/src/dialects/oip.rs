@@ -1,4 +1,4 @@
-//! The Open Inference Protocol, version 2: tensors in, one tensor out. Here as JSON, with the binary extension, and in
+//! The Open Inference Protocol, version 2: tensors in, tensors out: one of numbers, or a classifier's labels and probabilities. Here as JSON, with the binary extension, and in
 //! [`protobuf`] as gRPC has it.
 //!
 //! Members that the protocol does not name are passed over, since its clients send some of their own.
@@ -16,20 +16,19 @@ use std::borrow::Cow;
 use domain::FieldError;
 use model::Predictor;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::{Dialect, Predicted, Written};
+use crate::predictions::Predictions;
 use crate::request::Rows;
-use outputs::Outputs;
+use outputs::{Chosen, Outputs, Shape};
 use tensors::{Batch, Sizes, Tensor, Values};
 
 pub use datatype::Datatype;
+pub use outputs::Output;
 pub use protobuf::Protobuf;
-
-/// The name of the one output, a number for each row.
-pub const OUTPUT: &str = "prediction";
 
 /// A request to the deployment or model of this name.
 #[derive(Clone, Debug)]
@@ -43,8 +42,7 @@ pub struct Oip {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     id: Option<String>,
-    /// Whether the predictions are to come as bytes.
-    binary: bool,
+    outputs: Chosen,
 }
 
 impl Dialect for Oip {
@@ -56,25 +54,35 @@ impl Dialect for Oip {
 
     fn write(&self, asked: &Asked, predicted: &Predicted<'_>) -> serde_json::Result<Written> {
         let predictions = predicted.predictions;
+        let mut binary = Vec::new();
+        let outputs = asked.outputs.map(|(output, is_binary)| {
+            let begin = binary.len();
+            if is_binary {
+                output.write_binary(&predictions, &mut binary);
+            }
+            ResponseOutput {
+                name: output.name(),
+                datatype: output.datatype().as_str(),
+                shape: output.shape(&predictions),
+                parameters: is_binary.then(|| BinaryData {
+                    binary_data_size: binary.len() - begin,
+                }),
+                data: (!is_binary).then_some(Data {
+                    output,
+                    predictions,
+                }),
+            }
+        });
         let response = Response {
             model_name: &self.name,
             model_version: predicted.version.number.to_string(),
             id: asked.id.as_deref(),
-            outputs: [ResponseOutput {
-                name: OUTPUT,
-                datatype: Datatype::Fp64.as_str(),
-                shape: [predictions.len()],
-                parameters: asked.binary.then(|| BinaryData {
-                    binary_data_size: size_of_val(predictions),
-                }),
-                data: (!asked.binary).then_some(predictions),
-            }],
+            outputs,
         };
         let mut body = serde_json::to_vec(&response)?;
-        let json_length = asked.binary.then_some(body.len());
-        if asked.binary {
-            body.extend(predictions.iter().flat_map(|number| number.to_le_bytes()));
-        }
+        let has_binary = asked.outputs.iter().any(|(_, is_binary)| is_binary);
+        let json_length = has_binary.then_some(body.len());
+        body.append(&mut binary);
         Ok(Written { body, json_length })
     }
 
@@ -92,7 +100,7 @@ impl Oip {
         let (json, binary) = self.split(body)?;
         let request: Request<'_> =
             serde_json::from_slice(json).map_err(|error| malformed(&error))?;
-        let asked = request.asked()?;
+        let asked = request.asked(predictor)?;
         let tensors = request.tensors();
         let batch = Batch::of(predictor, &tensors, binary)?;
         Ok((batch.rows(predictor)?, asked))
@@ -136,12 +144,12 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn asked(&self) -> Result<Asked, FieldError> {
+    fn asked(&self, predictor: &Predictor) -> Result<Asked, FieldError> {
         let of_all = self.parameters.as_ref();
         let of_all = of_all.and_then(|parameters| parameters.binary_data_output);
         Ok(Asked {
             id: self.id.clone(),
-            binary: self.outputs.are_binary()?.or(of_all).unwrap_or(false),
+            outputs: self.outputs.chosen(predictor, of_all.unwrap_or(false))?,
         })
     }
 
@@ -200,18 +208,43 @@ struct Response<'a> {
     model_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
-    outputs: [ResponseOutput<'a>; 1],
+    #[serde(serialize_with = "present")]
+    outputs: [Option<ResponseOutput<'a>>; 2],
 }
 
 #[derive(Serialize)]
 struct ResponseOutput<'a> {
     name: &'static str,
     datatype: &'static str,
-    shape: [usize; 1],
+    shape: Shape,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameters: Option<BinaryData>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a [f64]>,
+    data: Option<Data<'a>>,
+}
+
+fn present<T: Serialize, S: Serializer>(
+    outputs: &[Option<T>],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(outputs.iter().flatten())
+}
+
+/// In row-major order.
+struct Data<'a> {
+    output: Output,
+    predictions: Predictions<'a>,
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.output {
+            Output::Label => serializer.collect_seq(self.predictions.labels()),
+            Output::Prediction | Output::Probabilities => {
+                self.predictions.numbers().serialize(serializer)
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -34,7 +34,11 @@ struct Doubler {
 }
 
 impl PredictEach for Doubler {
-    fn predict_each(&self, rows: &[&[Value]]) -> Vec<Result<f64, PredictError>> {
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn predict_each(&self, rows: &[&[Value]], out: &mut [f64]) -> Vec<Result<(), PredictError>> {
         let number = |row: &&[Value]| match row {
             [Value::Number(number)] => *number,
             other => panic!("{other:?}"),
@@ -48,7 +52,10 @@ impl PredictEach for Doubler {
             NAN => Ok(f64::NAN),
             number => Ok(2.0 * number),
         };
-        numbers.into_iter().map(double).collect()
+        let doubled = numbers.into_iter().map(double).zip(out);
+        doubled
+            .map(|(doubled, out)| doubled.map(|number| *out = number))
+            .collect()
     }
 }
 

@@ -9,12 +9,13 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use domain::training_runs::RunError;
+use model::Link;
 use perpetual::bin::Bin;
 use perpetual::node::Node;
 use perpetual::objective::Objective;
 use perpetual::{Matrix, PerpetualBooster};
 
-use super::{Fit, Fitted, Rows, Told};
+use super::{Fit, Fits, Fitted, Rows, Told, TreesFit};
 use crate::failure::{failure, out_of_memory, reserve};
 use crate::features::{Encoding, Feature};
 use order::Order;
@@ -30,17 +31,104 @@ pub(super) struct GradientBoosting {
 /// More would spend the processor time of the run's budget before its wall time.
 const MAX_THREADS: usize = 4;
 
+/// What the trees are to add up to.
+struct Aim<'r> {
+    rows: &'r Rows<'r>,
+    goal: Goal,
+    until: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+enum Goal {
+    /// The target itself.
+    Number,
+    /// The logarithm of the odds of a class against all others.
+    Class(usize),
+}
+
+impl Aim<'_> {
+    /// What there is to learn of a row.
+    fn value(&self, row: u32) -> f64 {
+        let value = self.rows.target[row as usize];
+        match self.goal {
+            Goal::Number => value,
+            Goal::Class(class) => f64::from(u8::from(value as usize == class)),
+        }
+    }
+
+    /// Of what there is to learn of the training rows.
+    fn mean(&self) -> f64 {
+        match self.goal {
+            Goal::Number => self.rows.scale.0,
+            Goal::Class(_) => {
+                let train = self.rows.train;
+                let of_class: f64 = train.iter().map(|&row| self.value(row)).sum();
+                of_class / train.len() as f64
+            }
+        }
+    }
+
+    /// Mean and standard deviation of what is learned, which are taken out of it; 0 and 1 of odds.
+    fn scale(&self) -> (f64, f64) {
+        match self.goal {
+            Goal::Number => self.rows.scale,
+            Goal::Class(_) => (0.0, 1.0),
+        }
+    }
+
+    fn objective(&self) -> Objective {
+        match self.goal {
+            Goal::Number => Objective::SquaredLoss,
+            Goal::Class(_) => Objective::LogLoss,
+        }
+    }
+}
+
 impl Fit for GradientBoosting {
     fn fit(&self, rows: &Rows<'_>, tell: &mut dyn FnMut(Told)) -> Result<Fitted, RunError> {
-        let orders = Order::of_all(rows);
-        let booster = self.boost(rows, &inputs(rows, &orders)?, tell)?;
-        let grown = grown::read(&booster, rows, &orders)?;
+        let aim = |goal, until| Aim { rows, goal, until };
+        Ok(match rows.classes {
+            None => Fitted::Trees(self.grow(&aim(Goal::Number, rows.until), tell)?),
+            Some(2) => {
+                let fit = self.grow(&aim(Goal::Class(1), rows.until), tell)?;
+                Fitted::Classes(Link::Logistic, Fits::Trees(vec![fit]))
+            }
+            Some(classes) => {
+                let mut fits = Vec::with_capacity(classes);
+                for class in 0..classes {
+                    let left = (classes - class) as u32;
+                    // Of the time that is left, each class gets the same.
+                    let until = rows.until.map(|until| {
+                        let now = Instant::now();
+                        now + until.saturating_duration_since(now) / left
+                    });
+                    let fit = self.grow(&aim(Goal::Class(class), until), &mut |told| {
+                        tell(match told {
+                            Told::Progress(fraction) => {
+                                Told::Progress((class as f64 + fraction) / classes as f64)
+                            }
+                            told => told,
+                        });
+                    })?;
+                    fits.push(fit);
+                }
+                Fitted::Classes(Link::OneVsRest, Fits::Trees(fits))
+            }
+        })
+    }
+}
+
+impl GradientBoosting {
+    fn grow(&self, aim: &Aim<'_>, tell: &mut dyn FnMut(Told)) -> Result<TreesFit, RunError> {
+        let orders = Order::of_all(aim);
+        let booster = self.boost(aim, &inputs(aim.rows, &orders)?, tell)?;
+        let grown = grown::read(&booster, aim.scale(), &orders)?;
         let leaves: usize = booster.trees.iter().map(|tree| tree.n_leaves).sum();
         tell(Told::Info(format!(
             "grew {} trees with {leaves} leaves",
             booster.trees.len()
         )));
-        Ok(Fitted::Trees(grown))
+        Ok(grown)
     }
 }
 
@@ -63,21 +151,18 @@ fn inputs(rows: &Rows<'_>, orders: &[Option<Order>]) -> Result<Vec<f64>, RunErro
 impl GradientBoosting {
     fn boost(
         &self,
-        rows: &Rows<'_>,
+        aim: &Aim<'_>,
         inputs: &[f64],
         tell: &mut dyn FnMut(Told),
     ) -> Result<PerpetualBooster, RunError> {
+        let rows = aim.rows;
         let features = &rows.features.features;
-        let (mean, std) = rows.scale;
+        let (mean, std) = aim.scale();
         // Standardised, since perpetual computes gradients with 32 bits.
         let mut target = reserve(rows.train.len(), "the target")?;
-        target.extend(
-            rows.train
-                .iter()
-                .map(|&row| (rows.target[row as usize] - mean) / std),
-        );
+        target.extend(rows.train.iter().map(|&row| (aim.value(row) - mean) / std));
         let matrix = Matrix::new(inputs, rows.train.len(), features.len());
-        let mut booster = self.booster(rows)?;
+        let mut booster = self.booster(aim)?;
 
         let (sender, receiver) = mpsc::channel();
         let fitted = std::thread::scope(|scope| {
@@ -88,7 +173,7 @@ impl GradientBoosting {
                 })
                 .map_err(|_| out_of_memory("another thread"))?;
             for round in receiver {
-                follow(&round, std, tell);
+                follow(&round, aim, tell);
             }
             fitting.join().map_err(|_| {
                 failure(
@@ -110,7 +195,8 @@ impl GradientBoosting {
         Ok(booster)
     }
 
-    fn booster(&self, rows: &Rows<'_>) -> Result<PerpetualBooster, RunError> {
+    fn booster(&self, aim: &Aim<'_>) -> Result<PerpetualBooster, RunError> {
+        let rows = aim.rows;
         let features = &rows.features.features;
         let threads = std::thread::available_parallelism()
             .map_or(1, NonZero::get)
@@ -124,14 +210,17 @@ impl GradientBoosting {
         let _ = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global();
-        let timeout = rows.until.map(|until| {
+        let timeout = aim.until.map(|until| {
             until
                 .saturating_duration_since(Instant::now())
                 .as_secs_f32()
         });
         let memory = Memory::plan(features, rows.train.len(), rows.memory_mb, self.budget)?;
-        Ok(PerpetualBooster::default()
-            .set_objective(Objective::SquaredLoss)
+        let mut booster = PerpetualBooster::default();
+        // Rare classes would be given more weight, and then probabilities that are too high.
+        booster.cfg.auto_class_weights = false;
+        Ok(booster
+            .set_objective(aim.objective())
             .set_budget(self.budget as f32)
             .set_seed(self.seed)
             .set_max_bin(memory.bins)
@@ -143,16 +232,19 @@ impl GradientBoosting {
 }
 
 /// How many rounds there will be nobody knows: the bar goes ever slower.
-fn follow(round: &Round, std: f64, tell: &mut dyn FnMut(Told)) {
+fn follow(round: &Round, aim: &Aim<'_>, tell: &mut dyn FnMut(Told)) {
     const HALF_WAY: f64 = 100.0;
     match round {
         Round::Done { number, loss } => {
             let done = *number as f64;
             tell(Told::Progress(done / (done + HALF_WAY)));
             if *number > 0 && number.is_multiple_of(100) {
-                let rmse = loss.sqrt() * std;
+                let (name, loss) = match aim.goal {
+                    Goal::Number => ("RMSE", loss.sqrt() * aim.scale().1),
+                    Goal::Class(_) => ("log loss", *loss),
+                };
                 tell(Told::Info(format!(
-                    "round {number}: RMSE {rmse:.6} on the training rows"
+                    "round {number}: {name} {loss:.6} on the training rows"
                 )));
             }
         }

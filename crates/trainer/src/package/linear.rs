@@ -1,53 +1,54 @@
 use domain::models::{Coefficient, DroppedColumn};
-use model::{Artifact, Transform};
+use model::{Linear, Transform};
 
-use super::{Packaged, input};
+use super::{Survey, input};
 use crate::features::{Categorical, Encoding, Feature, Features};
 use crate::fit::LinearFit;
 
-pub(super) fn package(
+/// The model takes the features of which any score weighs an encoded column.
+pub(super) fn survey(
     features: &Features<'_>,
-    fit: &LinearFit,
-    target: &str,
+    fits: &[LinearFit],
+    classes: Option<&[String]>,
     usable: &[u32],
-) -> Packaged {
+) -> Survey {
     let mut dropped = features.dropped.clone();
     let mut inputs = Vec::new();
     let mut used = Vec::new();
     let mut coefficients = Vec::new();
+    let is_kept = |column: usize| fits.iter().any(|fit| fit.coefficients[column].is_some());
     for (place, feature) in features.features.iter().enumerate() {
-        let encoded = || {
-            features
-                .encoded
-                .iter()
-                .zip(&fit.coefficients)
-                .filter(move |(column, _)| column.feature == place)
-        };
-        if encoded().all(|(_, coefficient)| coefficient.is_none()) {
-            let reason = encoded().next().map_or_else(String::new, |(column, _)| {
-                reason(features, fit, &column.name)
-            });
+        let columns: Vec<usize> = encoded(features, place).collect();
+        if !columns.iter().any(|&column| is_kept(column)) {
+            let reason = columns
+                .first()
+                .map_or_else(String::new, |&column| reason(fits, column));
             dropped.push(DroppedColumn {
                 column: feature.column.name.clone(),
                 reason,
             });
             continue;
         }
-        for (column, coefficient) in encoded() {
-            match coefficient {
-                Some(coefficient) => {
-                    coefficients.push(describe(feature, &column.name, column.part, *coefficient));
-                }
-                None => dropped.push(DroppedColumn {
-                    column: column.name.clone(),
-                    reason: reason(features, fit, &column.name),
-                }),
+        for column in columns {
+            let of = &features.encoded[column];
+            if !is_kept(column) {
+                dropped.push(DroppedColumn {
+                    column: of.name.clone(),
+                    reason: reason(fits, column),
+                });
+                continue;
+            }
+            for (score, fit) in fits.iter().enumerate() {
+                let coefficient = fit.coefficients[column].unwrap_or(0.0);
+                coefficients.push(Coefficient {
+                    class: classes
+                        .filter(|_| fits.len() > 1)
+                        .and_then(|classes| classes.get(score).cloned()),
+                    ..describe(feature, &of.name, of.part, coefficient)
+                });
             }
         }
-        let parts: Vec<f64> = encoded()
-            .map(|(_, coefficient)| coefficient.unwrap_or(0.0))
-            .collect();
-        inputs.push((input(feature, usable, true), transform(feature, &parts)));
+        inputs.push(input(feature, usable, true));
         used.push(place);
     }
     coefficients.sort_by(|a, b| {
@@ -56,21 +57,45 @@ pub(super) fn package(
             .total_cmp(&a.standardized.abs())
             .then_with(|| a.feature.cmp(&b.feature))
     });
-    Packaged {
-        artifact: Artifact::linear(target, fit.intercept, inputs),
+    Survey {
+        inputs,
         used,
-        intercept: fit.intercept,
+        intercept: match fits {
+            [fit] => fit.intercept,
+            _ => 0.0,
+        },
         coefficients,
         importances: Vec::new(),
         dropped,
     }
 }
 
-fn reason(features: &Features<'_>, fit: &LinearFit, name: &str) -> String {
-    let others = fit
-        .collinear
-        .iter()
-        .find(|(column, _)| features.encoded[*column].name == name)
+/// The weighted sum over the features that the model takes.
+pub(super) fn body(features: &Features<'_>, fit: &LinearFit, used: &[usize]) -> Linear {
+    let transforms = used.iter().map(|&place| {
+        let parts: Vec<f64> = encoded(features, place)
+            .map(|column| fit.coefficients[column].unwrap_or(0.0))
+            .collect();
+        transform(&features.features[place], &parts)
+    });
+    Linear {
+        intercept: fit.intercept,
+        transforms: transforms.collect(),
+    }
+}
+
+/// Places of the encoded columns that a feature has.
+fn encoded(features: &Features<'_>, place: usize) -> impl Iterator<Item = usize> {
+    let columns = features.encoded.iter().enumerate();
+    columns
+        .filter(move |(_, column)| column.feature == place)
+        .map(|(index, _)| index)
+}
+
+fn reason(fits: &[LinearFit], column: usize) -> String {
+    let mut collinear = fits.iter().flat_map(|fit| &fit.collinear);
+    let others = collinear
+        .find(|(other, _)| *other == column)
         .map(|(_, others)| others);
     match others {
         Some(others) if !others.is_empty() => format!("collinear with {}", others.join(", ")),
@@ -89,6 +114,7 @@ fn describe(feature: &Feature<'_>, name: &str, part: usize, coefficient: f64) ->
     };
     Coefficient {
         feature: name.to_owned(),
+        class: None,
         standardized,
         value,
     }

@@ -1,12 +1,13 @@
 //! What holds for every algorithm, and what each is chosen for.
 
+use domain::models::Task;
 use domain::training_runs::{Algorithm, LogLevel, Stage};
 use model::{Body, Predictor, check_row};
 use proptest::prelude::*;
 use serde_json::json;
 use trainer::{TrainEvent, Trained};
 
-use crate::{TestFile, california_housing, csv, spec_of, titanic};
+use crate::{TestFile, algorithms, california_housing, csv, spec_of, titanic};
 
 const TARGET: &str = "median_house_value";
 
@@ -21,7 +22,7 @@ fn messages(events: &[TrainEvent], level: LogLevel) -> String {
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     for (file, target) in [(california_housing(), TARGET), (titanic(), "Fare")] {
-        for algorithm in Algorithm::NAMED {
+        for algorithm in algorithms(Task::Regression) {
             let spec = spec_of(algorithm, target, json!({}));
             let first = file.train(&spec).unwrap();
             assert_eq!(first, file.train(&spec).unwrap(), "{algorithm:?}");
@@ -94,11 +95,11 @@ fn boosting_takes_missing_values_where_the_table_had_some() {
     for value in [json!(null), json!(1e9), json!(-5)] {
         sample.insert("total_bedrooms".to_owned(), value);
         let row = check_row(&predictor, None, &sample).unwrap();
-        assert!(predictor.predict(&row).unwrap().is_finite());
+        assert!(predictor.number(&row).unwrap().is_finite());
     }
     sample.insert("ocean_proximity".to_owned(), json!("ON THE MOON"));
     let row = check_row(&predictor, None, &sample).unwrap();
-    assert!(predictor.predict(&row).unwrap().is_finite());
+    assert!(predictor.number(&row).unwrap().is_finite());
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn tables_at_the_edge_give_a_model_or_a_reason() {
         });
         csv(&format!("{},y", header.join(",")), rows)
     };
-    for algorithm in Algorithm::NAMED {
+    for algorithm in algorithms(Task::Regression) {
         let train = |file: &TestFile| file.train(&spec_of(algorithm, "y", json!({})));
         let error = train(&constant()).unwrap_err();
         assert_eq!(error.code, "invalid_target", "{algorithm:?}");
@@ -228,7 +229,7 @@ fn answers_or_says_why(
             let predictor = Predictor::new(&model::decode(&trained.artifact).unwrap());
             let sample = check_row(&predictor, None, &trained.signature.sample_row()).unwrap();
             assert!(
-                predictor.predict(&sample).unwrap().is_finite(),
+                predictor.number(&sample).unwrap().is_finite(),
                 "{algorithm:?}"
             );
         }

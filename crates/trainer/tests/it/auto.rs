@@ -48,12 +48,12 @@ fn the_best_on_rows_that_were_held_out_from_it_is_taken() {
         let folds: Vec<u32> = candidates.iter().map(|tried| tried.folds).collect();
         assert_eq!(folds, [3, 3, 2, 1, 1]);
         for tried in candidates {
-            let rmse = tried.rmse.unwrap();
+            let rmse = tried.estimate.unwrap();
             assert!(rmse.low <= rmse.value && rmse.value <= rmse.high);
             assert!(tried.fit_seconds > 0.0 && tried.predict_micros > 0.0);
             assert_eq!(tried.problem, None);
         }
-        let among_the_last = |place: usize| candidates[place].rmse.unwrap().value;
+        let among_the_last = |place: usize| candidates[place].estimate.unwrap().value;
         assert!(among_the_last(0) <= among_the_last(1));
     }
 }
@@ -112,7 +112,7 @@ fn an_algorithm_that_can_not_learn_from_so_few_rows_leaves_it_to_the_others() {
         .iter()
         .find(|tried| tried.algorithm == Algorithm::LinearRegression)
         .unwrap();
-    assert_eq!((failed.folds, failed.rmse), (0, None));
+    assert_eq!((failed.folds, failed.estimate), (0, None));
     let problem = failed.problem.as_deref().unwrap();
     assert!(problem.contains("too few"), "{problem}");
 }
@@ -134,10 +134,10 @@ fn a_row_far_beyond_the_others_is_no_reason_to_take_a_model_that_fails_on_it() {
             let finite = |rmse: domain::models::Estimate| {
                 rmse.value.is_finite() && rmse.low.is_finite() && rmse.high.is_finite()
             };
-            assert!(tried.rmse.is_none_or(finite), "{tried:?}");
+            assert!(tried.estimate.is_none_or(finite), "{tried:?}");
         }
         let best = &trained.evaluation.candidates[0];
         assert_eq!(best.problem, None);
-        assert!(best.rmse.unwrap().value > 0.0, "{best:?}");
+        assert!(best.estimate.unwrap().value > 0.0, "{best:?}");
     }
 }

@@ -11,6 +11,7 @@
 mod algorithms;
 mod auto;
 mod child;
+mod classification;
 mod csv_corpus;
 mod inference;
 mod parquet;
@@ -25,8 +26,9 @@ use std::path::PathBuf;
 
 use domain::Name;
 use domain::datasets::{ColumnProfile, DataFormat, Profile};
+use domain::models::Task;
 use domain::training_runs::{
-    Algorithm, RunError, Split, SplitMethod, TrainingBudget, TrainingSpec,
+    Algorithm, Named, RunError, Split, SplitMethod, TrainingBudget, TrainingSpec,
 };
 use tempfile::TempDir;
 use trainer::{DataError, TrainEvent, Trained};
@@ -100,12 +102,13 @@ fn spec(target: &str) -> TrainingSpec {
         dataset: name("table"),
         dataset_version: None,
         target: target.to_owned(),
+        task: None,
         model: name("model"),
         algorithm: Algorithm::LinearRegression,
         params: None,
         features: None,
         split: Split {
-            method: SplitMethod::Random,
+            method: Some(SplitMethod::Random),
             test_fraction: 0.2,
             seed: 42,
         },
@@ -119,6 +122,12 @@ fn spec_of(algorithm: Algorithm, target: &str, params: serde_json::Value) -> Tra
         params: params.as_object().cloned(),
         ..spec(target)
     }
+}
+
+/// All that are an algorithm of their own and serve the task.
+fn algorithms(task: Task) -> Vec<Algorithm> {
+    let named = Named::ALL.into_iter().map(Algorithm::from);
+    named.filter(|algorithm| algorithm.serves(task)).collect()
 }
 
 fn name(text: &str) -> Name {

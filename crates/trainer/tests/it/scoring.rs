@@ -140,7 +140,7 @@ fn every_row_gets_the_prediction_that_a_request_would() {
             request.insert(input.name.clone(), columns[place(&input.name)][row].clone());
         }
         let values = model::check_row(&predictor, None, &request).unwrap();
-        let asked = predictor.predict(&values).unwrap();
+        let asked = predictor.number(&values).unwrap();
         let found = found.as_f64().unwrap();
         assert_eq!(asked.to_bits(), found.to_bits(), "row {row}");
     }

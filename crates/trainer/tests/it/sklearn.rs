@@ -104,7 +104,7 @@ fn predictions(file: &TestFile, trained: &Trained) -> Vec<f64> {
     let requests = requests(file, trained);
     let predict = |&row: &u32| {
         predictor
-            .predict(&check_row(&predictor, None, &requests[row as usize]).unwrap())
+            .number(&check_row(&predictor, None, &requests[row as usize]).unwrap())
             .unwrap()
     };
     trained.test_rows.iter().map(predict).collect()

@@ -1,11 +1,12 @@
 use domain::datasets::ColumnType;
+use domain::models::Task;
 use domain::training_runs::{Algorithm, LogLevel, Stage};
 use model::{Predictor, check_row};
 use proptest::prelude::*;
 use serde_json::json;
 use trainer::TrainEvent;
 
-use crate::{california_housing, csv, spec, spec_of};
+use crate::{algorithms, california_housing, csv, spec, spec_of};
 
 /// `y = 3 a - 2 b + 10 * (c is "x") + 5`, with a second category and noise-free.
 pub(crate) fn exact(rows: u32) -> impl Iterator<Item = String> {
@@ -47,7 +48,7 @@ fn a_rule_without_noise_is_found_exactly() {
     );
     let inputs = json!({"a": 4, "b": 2, "c": "x"});
     let row = check_row(&predictor, None, inputs.as_object().unwrap()).unwrap();
-    assert!((predictor.predict(&row).unwrap() - 23.0).abs() < 1e-9);
+    assert!((predictor.number(&row).unwrap() - 23.0).abs() < 1e-9);
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_signature_says_what_the_table_held() {
 
     let predictor = Predictor::new(&model::decode(&trained.artifact).unwrap());
     let sample = check_row(&predictor, None, &trained.signature.sample_row()).unwrap();
-    assert!((300_000.0..500_000.0).contains(&predictor.predict(&sample).unwrap()));
+    assert!((300_000.0..500_000.0).contains(&predictor.number(&sample).unwrap()));
 }
 
 #[test]
@@ -252,7 +253,7 @@ proptest! {
             1..120,
         ),
         seed in any::<u64>(),
-        algorithm in proptest::sample::select(&Algorithm::NAMED[..]),
+        algorithm in proptest::sample::select(algorithms(Task::Regression)),
     ) {
         let file = csv("number,text,flag,y", rows.iter().map(|(number, text, flag, y)| format!("{number},{text},{flag},{y}")));
         let mut spec = spec_of(algorithm, "y", json!({}));
@@ -264,7 +265,7 @@ proptest! {
                 let sample = trained.signature.sample_row();
                 let row = check_row(&predictor, None, &sample);
                 prop_assert!(row.is_ok(), "{:?} for {:?}", row, sample);
-                prop_assert!(predictor.predict(&row.unwrap()).unwrap().is_finite());
+                prop_assert!(predictor.number(&row.unwrap()).unwrap().is_finite());
                 // Null is taken exactly where the signature says so.
                 for input in &trained.signature.inputs {
                     let mut gap = sample.clone();

@@ -20,9 +20,10 @@ use http::{HeaderMap, StatusCode};
 use prost::Message;
 use serving::dialects::Protobuf;
 use serving::dialects::oip::messages::{
-    ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse,
-    ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
-    ServerReadyRequest, ServerReadyResponse, TensorMetadata,
+    InferParameter, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
+    ModelReadyResponse, ParameterChoice, ServerLiveRequest, ServerLiveResponse,
+    ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
+    TensorMetadata,
 };
 use serving::dialects::oip::protobuf::Addressee;
 use serving::limits::Allowance;
@@ -231,12 +232,24 @@ impl From<messages::ModelMetadata> for ModelMetadataResponse {
     }
 }
 
+fn text(value: serde_json::Value) -> InferParameter {
+    InferParameter {
+        parameter_choice: Some(ParameterChoice::StringParam(value.to_string())),
+    }
+}
+
 impl From<messages::TensorMetadata> for TensorMetadata {
     fn from(tensor: messages::TensorMetadata) -> Self {
         Self {
             name: tensor.name,
             datatype: tensor.datatype.to_owned(),
-            shape: tensor.shape.to_vec(),
+            shape: tensor.shape,
+            parameters: tensor
+                .parameters
+                .and_then(|parameters| parameters.classes)
+                .map(|classes| ("classes".to_owned(), text(serde_json::json!(classes))))
+                .into_iter()
+                .collect(),
         }
     }
 }

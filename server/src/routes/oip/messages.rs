@@ -68,7 +68,7 @@ pub struct TensorMetadata {
     pub name: String,
     pub datatype: &'static str,
     /// -1 is the number of rows.
-    pub shape: [i64; 1],
+    pub shape: Vec<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<TensorParameters>,
 }
@@ -76,7 +76,11 @@ pub struct TensorMetadata {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TensorParameters {
     /// The tensor may be left out, and a value of it be null (in binary data: NaN).
-    pub nullable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nullable: Option<bool>,
+    /// Of a classifier's outputs: what the labels are, and what the probabilities are of, in their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
 }
 
 /// A tensor for each input, or one matrix of all. Members that are not listed here are passed over.
@@ -106,7 +110,7 @@ pub struct InferInput {
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct InferOutput {
-    /// `prediction`.
+    /// `prediction`, or of a classifier `label` or `probabilities`.
     pub name: String,
     /// `binary_data`: whether this output is to be binary data.
     pub parameters: Option<Map<String, Value>>,
@@ -124,13 +128,14 @@ pub struct InferResponse {
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct OutputTensor {
-    /// `prediction`.
+    /// `prediction`, or of a classifier `label` and `probabilities`.
     pub name: String,
-    /// `[rows]`.
+    /// `[rows]`; of `probabilities` `[rows, classes]`.
     pub shape: Vec<u64>,
-    /// FP64.
+    /// FP64; of `label` BYTES.
     pub datatype: String,
     /// `binary_data_size`, if the output is binary data.
     pub parameters: Option<Map<String, Value>>,
-    pub data: Option<Vec<f64>>,
+    /// In row-major order: numbers, or texts.
+    pub data: Option<Vec<Value>>,
 }

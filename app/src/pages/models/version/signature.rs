@@ -10,6 +10,14 @@ const SHOWN_CATEGORIES: usize = 8;
 pub(super) fn signature(signature: &Signature) -> AnyView {
     let rows = signature.inputs.iter().map(row).collect_view();
     let output = signature.output.name.clone();
+    let kind = match &signature.output.classes {
+        None => ", a number (regression).".to_owned(),
+        Some(classes) => format!(
+            ", a label and the probability of each of {} classes (classification): {}.",
+            classes.len(),
+            classes.join(", ")
+        ),
+    };
     view! {
         <Card title="Signature" hint="What a prediction takes and gives, as the training table had it." flush=true>
             <TableFrame label="Inputs">
@@ -27,7 +35,7 @@ pub(super) fn signature(signature: &Signature) -> AnyView {
                 </table>
             </TableFrame>
             <p class="signature-output">
-                "Output: " <span class="mono strong">{output}</span> ", a number (regression)."
+                "Output: " <span class="mono strong">{output}</span> {kind}
             </p>
         </Card>
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::Name;
 use domain::datasets::{ColumnProfile, DatasetVersion};
-use domain::training_runs::{Algorithm, Split, TrainingBudget};
+use domain::models::Task;
+use domain::training_runs::{Algorithm, MAX_CLASSES, Split, TrainingBudget};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
@@ -16,7 +17,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Banner;
 use crate::components::card::Card;
 use crate::components::error_panel::FormError;
-use crate::components::field::{Field, TextField};
+use crate::components::field::{Field, SelectField, TextField, options};
 use crate::components::numbers;
 use crate::components::submit::Submit;
 use crate::server_fns::training_runs::{
@@ -29,14 +30,10 @@ pub(super) fn run_form(
     choices: &TrainingChoices,
     dataset: &DatasetVersion,
 ) -> AnyView {
-    if !dataset
-        .columns
-        .iter()
-        .any(|column| column.kind.is_numeric())
-    {
+    if !dataset.columns.iter().any(can_be_target) {
         return view! {
             <Banner tone=Tone::Warn>
-                <p>"No column of this dataset holds numbers, so there is nothing to predict. Choose another dataset."</p>
+                <p>"No column of this dataset holds numbers or a few classes, so there is nothing to predict. Choose another dataset."</p>
             </Banner>
         }
         .into_any();
@@ -45,6 +42,9 @@ pub(super) fn run_form(
     let action = Change::<CreateTrainingRun>::new();
     let form = RwSignal::new(first.clone());
     let target = Memo::new(move |_| form.with(|form| form.target.clone()));
+    let columns = StoredValue::new(dataset.columns.clone());
+    let task =
+        Memo::new(move |_| columns.with_value(|columns| form.with(|form| task_of(form, columns))));
     let chosen = Memo::new(move |_| {
         form.with(|form| Algorithm::named(&form.algorithm).unwrap_or(Algorithm::Auto))
     });
@@ -52,15 +52,21 @@ pub(super) fn run_form(
     let column_count = dataset.columns.len();
     let body = Signal::derive(move || form.with(|form| body(form, column_count)));
     let on_input = move |event: web_sys::Event| {
-        if let Some(entered) = entered(&event) {
+        if let Some(mut entered) = entered(&event) {
+            let task = columns.with_value(|columns| task_of(&entered, columns));
+            let algorithm = Algorithm::named(&entered.algorithm);
+            if algorithm.is_some_and(|algorithm| !algorithm.serves(task)) && choose_auto(&event) {
+                Algorithm::Auto.as_str().clone_into(&mut entered.algorithm);
+            }
             form.set(entered);
         }
     };
     let data_fields = (
         target_field(dataset, &first.target, action.field_failure("/target")),
+        task_field(&first, task, action),
         features_field(dataset, &first, target, action.field_failure("/features")),
     );
-    let algorithm_fields = algorithm::algorithm_fields(&first, action);
+    let algorithm_fields = algorithm::algorithm_fields(&first, task, action);
     let model_fields = model_fields(choices, &first, action);
     let budget_fields = budget_fields(&first, action);
     let rows = dataset
@@ -78,7 +84,7 @@ pub(super) fn run_form(
             <input type="hidden" name="form[dataset]" value=dataset />
             <input type="hidden" name="form[dataset_version]" value=version />
             <div class="stack" on:input=on_input>
-                <Card title="2. Target and features" hint="The target is the number to predict; the features are what it is predicted from.">
+                <Card title="2. Target and features" hint="The target is the number or the class to predict; the features are what it is predicted from.">
                     {data_fields}
                 </Card>
                 <Card title="3. Algorithm">{algorithm_fields}</Card>
@@ -101,24 +107,27 @@ pub(super) fn run_form(
 fn first_values(dataset: &DatasetVersion) -> TrainingForm {
     let query = use_query_map().get_untracked();
     let asked = |key: &str| query.get(key).filter(|text| !text.is_empty());
-    let is_numeric = |name: &String| {
-        dataset
-            .columns
-            .iter()
-            .any(|column| column.name == *name && column.kind.is_numeric())
+    let known = |name: &String| {
+        let mut columns = dataset.columns.iter();
+        columns.any(|column| column.name == *name && can_be_target(column))
     };
-    let last_numeric = || {
-        dataset
-            .columns
-            .iter()
-            .rev()
-            .find(|column| column.kind.is_numeric())
+    // A number where there is one: of texts, nobody knows which is the class.
+    let last = |wanted: fn(&ColumnProfile) -> bool| {
+        let mut columns = dataset.columns.iter().rev();
+        columns
+            .find(|column| wanted(column))
             .map(|column| column.name.clone())
     };
     let target = asked("target")
-        .filter(is_numeric)
-        .or_else(last_numeric)
+        .filter(known)
+        .or_else(|| last(|column| column.kind.is_numeric()))
+        .or_else(|| last(can_be_target))
         .unwrap_or_default();
+    let kind = dataset.columns.iter().find(|column| column.name == target);
+    let asked_task = asked("task").and_then(|name| Task::named(&name));
+    let task = asked_task
+        .or_else(|| kind.map(|column| Task::of(column.kind, column.distinct)))
+        .unwrap_or(Task::Regression);
     let chosen = query.get_all("feature").unwrap_or_default();
     let features = dataset
         .columns
@@ -129,7 +138,10 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
     let (split, budget) = (Split::default(), TrainingBudget::default());
     let algorithm = asked("algorithm")
         .and_then(|name| Algorithm::named(&name))
-        .unwrap_or(Algorithm::LinearRegression);
+        .unwrap_or(match task {
+            Task::Regression => Algorithm::LinearRegression,
+            Task::Classification => Algorithm::LogisticRegression,
+        });
     let mut params = default_params();
     for (field, value) in &mut params {
         if let Some(asked) = asked(field) {
@@ -145,6 +157,8 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
                 .to_string()
         }),
         target,
+        task: asked_task.map_or("", Task::as_str).to_owned(),
+        split_method: asked("split_method").unwrap_or_default(),
         features,
         algorithm: algorithm.as_str().to_owned(),
         params,
@@ -158,7 +172,7 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
 /// Every algorithm's.
 fn default_params() -> BTreeMap<String, String> {
     let mut params = BTreeMap::new();
-    for algorithm in Algorithm::NAMED {
+    for algorithm in Algorithm::ALL {
         for parameter in algorithm.parameters() {
             params.insert(
                 parameter_field(algorithm, parameter),
@@ -192,6 +206,8 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
         dataset: text("dataset"),
         dataset_version: text("dataset_version"),
         target: text("target"),
+        task: text("task"),
+        split_method: text("split_method"),
         features: data
             .get_all("form[features][]")
             .iter()
@@ -222,18 +238,80 @@ fn body(form: &TrainingForm, column_count: usize) -> String {
     }
 }
 
+/// Numbers are predicted as they are, all others as classes.
+fn can_be_target(column: &ColumnProfile) -> bool {
+    column.kind.is_numeric() || column.distinct <= MAX_CLASSES as u64
+}
+
+/// What is chosen, else what the target's column is of.
+fn task_of(form: &TrainingForm, columns: &[ColumnProfile]) -> Task {
+    let of_target = || {
+        let column = columns.iter().find(|column| column.name == form.target)?;
+        Some(Task::of(column.kind, column.distinct))
+    };
+    Task::named(&form.task)
+        .or_else(of_target)
+        .unwrap_or(Task::Regression)
+}
+
+/// In place of an algorithm that is not shown any more.
+fn choose_auto(event: &web_sys::Event) -> bool {
+    let auto = || {
+        let control: web_sys::Element = event.target()?.dyn_into().ok()?;
+        let form = control.closest("form").ok()??;
+        let radio = form.query_selector("input[name='form[algorithm]'][value='auto']");
+        radio.ok()??.dyn_into::<web_sys::HtmlInputElement>().ok()
+    };
+    auto().map(|radio| radio.set_checked(true)).is_some()
+}
+
+fn task_field(
+    first: &TrainingForm,
+    task: Memo<Task>,
+    action: Change<CreateTrainingRun>,
+) -> AnyView {
+    let error = action.field_failure("/task");
+    view! {
+        <SelectField
+            name="form[task]"
+            id="task"
+            label="Task"
+            options=options([
+                ("", "As the target's values say"),
+                ("regression", "Regression: a number"),
+                ("classification", "Classification: one of several classes"),
+            ])
+            value=first.task.clone()
+            error
+        />
+        <p class="hint" id="judged-task">
+            {move || match task.get() {
+                Task::Regression => "The model will predict a number.",
+                Task::Classification => "The model will give each class a probability, and the most probable one as the label.",
+            }}
+        </p>
+    }
+    .into_any()
+}
+
 fn target_field(dataset: &DatasetVersion, first: &str, error: Signal<Option<String>>) -> AnyView {
     let options = dataset
         .columns
         .iter()
         .map(|column| {
-            let text = if column.kind.is_numeric() {
-                format!("{} ({})", column.name, column.kind.as_str())
+            let is_off = !can_be_target(column);
+            let kind = column.kind.as_str();
+            let text = if is_off {
+                let distinct = numbers::count(column.distinct);
+                format!(
+                    "{} ({kind}: {distinct} values, too many for classes)",
+                    column.name
+                )
             } else {
-                format!("{} ({}: not a number)", column.name, column.kind.as_str())
+                format!("{} ({kind})", column.name)
             };
             view! {
-                <option value=column.name.clone() selected=column.name == first disabled=!column.kind.is_numeric()>
+                <option value=column.name.clone() selected=column.name == first disabled=is_off>
                     {text}
                 </option>
             }
@@ -347,6 +425,18 @@ fn model_fields(
                 value=first.test_fraction.clone()
                 hint="0.05 to 0.5 of the rows are kept aside for the metrics."
                 error=action.field_failure("/split/test_fraction")
+            />
+            <SelectField
+                name="form[split_method]"
+                id="split_method"
+                label="Split"
+                options=options([
+                    ("", "As the task needs it"),
+                    ("random", "At random"),
+                    ("stratified", "The same share of each class"),
+                ])
+                value=first.split_method.clone()
+                error=action.field_failure("/split/method")
             />
             <TextField
                 id="seed"

@@ -68,6 +68,8 @@ pub struct TensorMetadata {
     pub datatype: String,
     #[prost(int64, repeated, tag = "3")]
     pub shape: Vec<i64>,
+    #[prost(btree_map = "string, message", tag = "4")]
+    pub parameters: Parameters,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -7,14 +7,15 @@ use domain::datasets::MAX_COLUMNS;
 use model::Predictor;
 use prost::{DecodeError, Message};
 
+use super::Asked;
 use super::messages::{
     InferInputTensor, InferOutputTensor, InferTensorContents, ModelInferRequest,
     ModelInferResponse, ParameterChoice, Parameters,
 };
-use super::outputs::Outputs;
+use super::outputs::{Output, Outputs};
 use super::tensors::{Batch, Sizes, Tensor, Values, at};
-use super::{Asked, Datatype, OUTPUT};
 use crate::dialects::{Dialect, Predicted, Written};
+use crate::predictions::Predictions;
 use crate::request::Rows;
 
 /// A request to the deployment or model of this name.
@@ -76,28 +77,32 @@ impl Dialect for Protobuf {
 
     fn write(&self, asked: &Asked, predicted: &Predicted<'_>) -> serde_json::Result<Written> {
         let predictions = predicted.predictions;
-        let bytes = || predictions.iter().flat_map(|number| number.to_le_bytes());
-        let contents = || InferTensorContents {
-            fp64_contents: predictions.to_vec(),
-            ..InferTensorContents::default()
-        };
+        // The message has the bytes of all its outputs, or of none.
+        let is_binary = asked.outputs.iter().any(|(_, is_binary)| is_binary);
+        let mut raw_output_contents = Vec::new();
+        let mut outputs = Vec::with_capacity(2);
+        for (output, _) in asked.outputs.iter() {
+            if is_binary {
+                let mut bytes = Vec::new();
+                output.write_binary(&predictions, &mut bytes);
+                raw_output_contents.push(bytes);
+            }
+            let shape = output.shape(&predictions);
+            outputs.push(InferOutputTensor {
+                name: output.name().to_owned(),
+                datatype: output.datatype().as_str().to_owned(),
+                shape: shape.iter().map(|size| size as i64).collect(),
+                parameters: Parameters::new(),
+                contents: (!is_binary).then(|| Box::new(contents(output, &predictions))),
+            });
+        }
         let response = ModelInferResponse {
             model_name: self.name.clone(),
             model_version: predicted.version.number.to_string(),
             id: asked.id.clone().unwrap_or_default(),
             parameters: Parameters::new(),
-            outputs: vec![InferOutputTensor {
-                name: OUTPUT.to_owned(),
-                datatype: Datatype::Fp64.as_str().to_owned(),
-                shape: vec![predictions.len() as i64],
-                parameters: Parameters::new(),
-                contents: (!asked.binary).then(|| Box::new(contents())),
-            }],
-            raw_output_contents: asked
-                .binary
-                .then(|| bytes().collect())
-                .into_iter()
-                .collect(),
+            outputs,
+            raw_output_contents,
         };
         Ok(Written {
             body: response.encode_to_vec(),
@@ -113,9 +118,25 @@ impl Dialect for Protobuf {
     }
 }
 
+fn contents(output: Output, predictions: &Predictions<'_>) -> InferTensorContents {
+    match output {
+        Output::Prediction | Output::Probabilities => InferTensorContents {
+            fp64_contents: predictions.numbers().to_vec(),
+            ..InferTensorContents::default()
+        },
+        Output::Label => InferTensorContents {
+            bytes_contents: predictions
+                .labels()
+                .map(|label| label.as_bytes().to_vec())
+                .collect(),
+            ..InferTensorContents::default()
+        },
+    }
+}
+
 fn rows(predictor: &Predictor, body: &[u8]) -> Result<(Rows, Asked), FieldError> {
     let request = ModelInferRequest::decode(body).map_err(|error| malformed(&error))?;
-    let asked = request.asked()?;
+    let asked = request.asked(predictor)?;
     let tensors = request.tensors()?;
     let batch = Batch::of(predictor, &tensors, &[])?;
     Ok((batch.rows(predictor)?, asked))
@@ -127,7 +148,7 @@ fn malformed(error: &DecodeError) -> FieldError {
 }
 
 impl ModelInferRequest {
-    fn asked(&self) -> Result<Asked, FieldError> {
+    fn asked(&self, predictor: &Predictor) -> Result<Asked, FieldError> {
         let mut outputs = Outputs::default();
         for output in &self.outputs {
             let is_classified = output.parameters.contains_key("classification");
@@ -138,7 +159,7 @@ impl ModelInferRequest {
         let as_it_came = !self.raw_input_contents.is_empty();
         Ok(Asked {
             id: Some(self.id.clone()),
-            binary: outputs.are_binary()?.or(of_all).unwrap_or(as_it_came),
+            outputs: outputs.chosen(predictor, of_all.unwrap_or(as_it_came))?,
         })
     }
 

@@ -6,15 +6,14 @@ use perpetual::PerpetualBooster;
 
 use super::order::Order;
 use crate::failure::failure;
-use crate::fit::{Rows, TreesFit};
+use crate::fit::TreesFit;
 
-/// perpetual's own, in the target's unit.
+/// perpetual's own, in the unit of what they learned, whose mean and standard deviation were taken out.
 pub(super) fn read(
     booster: &PerpetualBooster,
-    rows: &Rows<'_>,
+    (mean, std): (f64, f64),
     orders: &[Option<Order>],
 ) -> Result<TreesFit, RunError> {
-    let (mean, std) = rows.scale;
     let mut gains = vec![(0.0, 0); orders.len()];
     let trees = booster
         .trees

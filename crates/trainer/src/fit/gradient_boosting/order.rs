@@ -1,8 +1,8 @@
 //! Categories in an order, so that trees can split them as they split numbers. perpetual's own splits of categories go astray:
 //! in version 3.0.0-rc.2 they make trees thousands of splits deep that tell nothing apart.
 
+use super::Aim;
 use crate::features::Encoding;
-use crate::fit::Rows;
 
 /// Of a categorical feature, the rank of each category by the mean of the target: among all ways to cut the categories in two,
 /// the best one cuts this order.
@@ -13,7 +13,9 @@ pub(super) struct Order {
 
 impl Order {
     /// Of each feature, over the training rows; none for a number.
-    pub(super) fn of_all(rows: &Rows<'_>) -> Vec<Option<Self>> {
+    pub(super) fn of_all(aim: &Aim<'_>) -> Vec<Option<Self>> {
+        let rows = aim.rows;
+        let mean = aim.mean();
         rows.features
             .features
             .iter()
@@ -25,7 +27,7 @@ impl Order {
                         let place = feature.code(row);
                         if !place.is_nan() {
                             let (sum, count) = &mut sums[place as usize];
-                            *sum += rows.target[row as usize] - rows.scale.0;
+                            *sum += aim.value(row) - mean;
                             *count += 1;
                         }
                     }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 
 use domain::datasets::DataFormat;
+use domain::models::{OutputField, Task};
 use domain::training_runs::TrainingSpec;
 use model::{Predictor, Value};
 use serde_json::json;
@@ -11,19 +12,23 @@ use super::*;
 use crate::features::Features;
 use crate::package::package;
 use crate::split::split;
-use crate::table::{self, Values};
+use crate::table;
+use crate::target::Target;
 
 /// perpetual's own predictions for every row of the table, and ours from the artifact, written and read back.
 fn both(content: &[u8], target: &str, budget: f64) -> (Vec<f64>, Vec<f64>) {
+    both_of(Task::Regression, content, target, budget)
+}
+
+/// Of two classes the second one's probability.
+fn both_of(task: Task, content: &[u8], target: &str, budget: f64) -> (Vec<f64>, Vec<f64>) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(content).unwrap();
-    let spec =
-        json!({"dataset": "d", "model": "m", "algorithm": "gradient_boosting", "target": target});
+    let spec = json!({"dataset": "d", "model": "m", "algorithm": "gradient_boosting", "target": target, "task": task});
     let spec: TrainingSpec = serde_json::from_value(spec).unwrap();
-    let table = table::load(file.path(), DataFormat::Csv, &spec, &mut |_| {}).unwrap();
-    let Values::Numbers(values) = &table.target.values else {
-        panic!("the target holds no numbers")
-    };
+    let mut table = table::load(file.path(), DataFormat::Csv, &spec, &mut |_| {}).unwrap();
+    let learned = Target::take(&mut table, &spec).unwrap();
+    let values = &learned.values;
     let usable: Vec<u32> = (0..table.rows as u32).collect();
     let train = split(table.rows as u32, 0.2, 0).train;
     let features = Features::fit(&table, &train, &mut |_| {});
@@ -36,32 +41,53 @@ fn both(content: &[u8], target: &str, budget: f64) -> (Vec<f64>, Vec<f64>) {
     let rows = |train| Rows {
         features: &features,
         target: values,
+        classes: learned.classes.as_ref().map(Vec::len),
         scale: (mean, std),
         train,
         memory_mb: 4096,
         until: None,
     };
     let boosting = GradientBoosting { budget, seed: 42 };
-    let learned = rows(&train);
-    let orders = Order::of_all(&learned);
+    let trained = rows(&train);
+    let aim = Aim {
+        rows: &trained,
+        goal: match task {
+            Task::Regression => Goal::Number,
+            Task::Classification => Goal::Class(1),
+        },
+        until: None,
+    };
+    let orders = Order::of_all(&aim);
     let booster = boosting
-        .boost(&learned, &inputs(&learned, &orders).unwrap(), &mut |_| {})
+        .boost(&aim, &inputs(&trained, &orders).unwrap(), &mut |_| {})
         .unwrap();
     let all = inputs(&rows(&usable), &orders).unwrap();
     let matrix = Matrix::new(&all, usable.len(), features.features.len());
     let theirs = booster.predict(&matrix, false);
 
-    let grown = grown::read(&booster, &learned, &orders).unwrap();
-    let packaged = package(&features, Fitted::Trees(grown), target, &usable);
+    let grown = grown::read(&booster, aim.scale(), &orders).unwrap();
+    let (fitted, output) = match &learned.classes {
+        None => (Fitted::Trees(grown), OutputField::regression(target)),
+        Some(classes) => (
+            Fitted::Classes(Link::Logistic, Fits::Trees(vec![grown])),
+            OutputField::classification(target, classes.clone()),
+        ),
+    };
+    let packaged = package(&features, fitted, output, &usable);
     let bytes = model::encode(&packaged.artifact).unwrap();
     let predictor = Predictor::new(&model::decode(&bytes).unwrap());
     let mut values = vec![Value::Missing; predictor.len()];
+    let mut out = vec![0.0; predictor.width()];
     let ours = usable.iter().map(|&row| {
         packaged.values(&features, row, &mut values);
-        predictor.predict(&values).unwrap()
+        predictor.predict(&values, &mut out).unwrap();
+        *out.last().unwrap()
     });
-    let theirs = theirs.into_iter().map(|value| value * std + mean).collect();
-    (ours.collect(), theirs)
+    let theirs = theirs.into_iter().map(|value| match task {
+        Task::Regression => value * std + mean,
+        Task::Classification => 1.0 / (1.0 + (-value).exp()),
+    });
+    (ours.collect(), theirs.collect())
 }
 
 fn same(ours: &[f64], theirs: &[f64]) {
@@ -93,6 +119,16 @@ fn fares_are_predicted_as_the_library_does() {
     let content = include_bytes!("../../../tests/data/titanic.csv");
     for budget in [0.1, 1.0, 2.0] {
         let (ours, theirs) = both(content, "Fare", budget);
+        same(&ours, &theirs);
+    }
+}
+
+#[test]
+fn survival_is_predicted_as_the_library_does() {
+    let content = include_bytes!("../../../tests/data/titanic.csv");
+    for budget in [0.1, 1.0] {
+        let (ours, theirs) = both_of(Task::Classification, content, "Survived", budget);
+        assert!(ours.iter().all(|share| (0.0..=1.0).contains(share)));
         same(&ours, &theirs);
     }
 }

@@ -1,6 +1,7 @@
 //! Which algorithm, and its parameters. Every algorithm's parameters are in the form; the style sheet shows those of the
-//! chosen one, so choosing works before the page is hydrated.
+//! chosen one, so choosing works before the page is hydrated. Then those that do not serve the task are hidden.
 
+use domain::models::Task;
 use domain::training_runs::{Algorithm, Parameter};
 use leptos::prelude::*;
 
@@ -8,8 +9,19 @@ use crate::calls::Change;
 use crate::components::field::TextField;
 use crate::server_fns::training_runs::{CreateTrainingRun, TrainingForm, parameter_field};
 
-pub(super) fn algorithm_fields(first: &TrainingForm, action: Change<CreateTrainingRun>) -> AnyView {
-    let choices = Algorithm::ALL.map(|algorithm| choice(algorithm, first, action));
+pub(super) fn algorithm_fields(
+    first: &TrainingForm,
+    task: Memo<Task>,
+    action: Change<CreateTrainingRun>,
+) -> AnyView {
+    // Who has no script chooses among all.
+    let is_filtered = RwSignal::new(false);
+    Effect::new(move |_| is_filtered.set(true));
+    let is_off = move |algorithm: Algorithm| is_filtered.get() && !algorithm.serves(task.get());
+    let choices = Algorithm::ALL.map(|algorithm| {
+        let is_off = Signal::derive(move || is_off(algorithm));
+        choice(algorithm, first, is_off, action)
+    });
     let error = action.field_failure("/algorithm");
     view! {
         <fieldset class="choices">
@@ -24,6 +36,7 @@ pub(super) fn algorithm_fields(first: &TrainingForm, action: Change<CreateTraini
 fn choice(
     algorithm: Algorithm,
     first: &TrainingForm,
+    is_off: Signal<bool>,
     action: Change<CreateTrainingRun>,
 ) -> AnyView {
     let is_chosen = first.algorithm == algorithm.as_str();
@@ -36,7 +49,7 @@ fn choice(
         view! { <div class="form-row choice-details">{fields}</div> }
     });
     view! {
-        <div class="choice">
+        <div class="choice" hidden=is_off>
             <label class="check">
                 <input type="radio" name="form[algorithm]" value=algorithm.as_str() checked=is_chosen />
                 <span>
