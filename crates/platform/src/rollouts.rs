@@ -3,10 +3,12 @@ mod judge;
 
 use std::collections::HashMap;
 
-use domain::ids::{DeploymentId, ProjectId, RolloutId};
+use domain::ids::{DeploymentId, ModelId, ProjectId, RolloutId};
+use domain::models::Task;
 use domain::rollouts::{Rollout, RolloutSpec, RolloutStatus};
 use domain::{Actor, Error, FieldError, Name, Permission, Result};
 use store::Conn;
+use store::deployments::DeploymentRow;
 use store::rollouts::{NewRollout, RolloutRow};
 
 pub use judge::judge;
@@ -49,6 +51,7 @@ pub async fn start(
             FieldError::new("/version", "invalid", expected).got(spec.version.to_string()),
         ]));
     }
+    check_task(&mut tx, &row, spec.version).await?;
     let label = actor.label();
     let weight = steps.first().map_or(0.0, |step| step.weight);
     let new = NewRollout {
@@ -85,6 +88,27 @@ pub async fn start(
     tx.commit().await?;
     platform.live.refresh().await;
     Ok(rollout)
+}
+
+/// Callers of one name get numbers or labels, not now these and now those.
+async fn check_task(conn: &mut Conn, row: &DeploymentRow, version: i32) -> Result<()> {
+    let stable = task(conn, row.model_id, row.stable_version).await?;
+    let canary = task(conn, row.model_id, version).await?;
+    if stable == canary {
+        return Ok(());
+    }
+    let [stable, canary] = [stable, canary].map(|task| task.map_or("", Task::as_str));
+    let expected = format!(
+        "a {stable}, as the stable version is: this one is a {canary}, so train it as a {stable}, or create another deployment for it"
+    );
+    Err(Error::Invalid(vec![
+        FieldError::new("/version", "invalid", expected).got(version.to_string()),
+    ]))
+}
+
+async fn task(conn: &mut Conn, model: ModelId, version: i32) -> Result<Option<Task>> {
+    let found = store::models::versions(conn, model, Some(version), false).await?;
+    Ok(found.first().map(|version| version.signature.output.task))
 }
 
 pub async fn get(

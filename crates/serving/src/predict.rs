@@ -470,7 +470,8 @@ fn log<D: Dialect>(
     micros: u64,
     predictions: Option<&[f64]>,
 ) {
-    recorder.sample(counters, request.now, request.body, || {
+    let numbers = predictions.map_or(0, <[f64]>::len);
+    recorder.sample(counters, request.now, request.body, numbers, || {
         let subject = counters.subject();
         let predictor = version.predictor();
         let predictor = predictor.as_deref()?;

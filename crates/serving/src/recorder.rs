@@ -24,6 +24,8 @@ pub use counters::{Counters, Counts, Outcome, Subject};
 const MAX_SAMPLES: usize = 1000;
 /// A request with a larger body is not logged, in bytes.
 const MAX_SAMPLE_BYTES: usize = 64 << 10;
+/// Nor is one of which more is predicted: each class of each row is a number.
+const MAX_SAMPLE_NUMBERS: usize = 10_000;
 /// Roll-ups that wait while the database is away, at most: what comes then is counted no more.
 const MAX_PENDING: usize = 100_000;
 
@@ -208,16 +210,18 @@ impl Recorder {
         )
     }
 
-    /// Logs the prediction when it is in the sample and there is room; never waits.
+    /// Logs the prediction when it is in the sample and there is room; never waits. `numbers` is how many were predicted.
     pub fn sample(
         &self,
         counters: &Counters,
         now: Timestamp,
         body: &[u8],
+        numbers: usize,
         sample: impl FnOnce() -> Option<Sample>,
     ) {
         if self.sample_every == 0
             || body.len() > MAX_SAMPLE_BYTES
+            || numbers > MAX_SAMPLE_NUMBERS
             || !counters.is_sampled(self.sample_every, now)
         {
             return;
@@ -401,7 +405,7 @@ mod tests {
         let counters = recorder.counters(subject(Route::Stable, None));
         let body = br#"{"inputs":{"x":1.5}}"#;
         for n in 0..201 {
-            recorder.sample(&counters, at(if n < 200 { 0 } else { 60 }), body, || {
+            recorder.sample(&counters, at(if n < 200 { 0 } else { 60 }), body, 1, || {
                 Some(Sample {
                     request_id: format!("r{n}"),
                     deployment: None,
@@ -430,7 +434,7 @@ mod tests {
         let recorder = Recorder::new(1.0, vec!["name".to_owned()]);
         let counters = recorder.counters(subject(Route::Stable, None));
         let log = |inputs: &[u8]| {
-            recorder.sample(&counters, at(0), inputs, || {
+            recorder.sample(&counters, at(0), inputs, 1, || {
                 Some(Sample {
                     request_id: "r".to_owned(),
                     deployment: None,

@@ -97,9 +97,19 @@ pub(crate) fn choose(
     let (planned, _) = (0..FOLDS).fold((0, trials.len()), |(sum, standing), _| {
         (sum + standing, better_half(standing))
     });
+    let folds = folds(lesson, train, seed);
+    if folds.iter().all(|(_, held_out)| held_out.is_empty()) {
+        return Err(failure(
+            "too_few_rows",
+            format!(
+                "no class has {FOLDS} training rows, so there is nothing to compare algorithms by"
+            ),
+            "Choose an algorithm, or add rows and upload the table as a new version.",
+        ));
+    }
     let mut standing: Vec<usize> = (0..trials.len()).collect();
     let mut done = 0_usize;
-    for (fold, (learned, held_out)) in folds(lesson, train, seed).into_iter().enumerate() {
+    for (fold, (learned, held_out)) in folds.into_iter().enumerate() {
         for &place in &standing {
             let is_first = trials.iter().all(|trial| trial.folds == 0);
             let expected = expected(&trials, place);

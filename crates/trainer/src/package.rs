@@ -18,7 +18,9 @@ pub(crate) struct Packaged {
     pub(crate) used: Vec<usize>,
     /// What a prediction starts from.
     pub(crate) intercept: f64,
-    /// Of a linear model, largest effect first.
+    /// Of trees the inputs, of a linear model the encoded columns that any score weighs.
+    pub(crate) weighed: usize,
+    /// Of a linear model, largest effect first; of a classifier with very many, the largest.
     pub(crate) coefficients: Vec<Coefficient>,
     /// Of trees, most important first.
     pub(crate) importances: Vec<Importance>,
@@ -30,6 +32,7 @@ pub(crate) struct Packaged {
 struct Survey {
     inputs: Vec<InputField>,
     used: Vec<usize>,
+    weighed: usize,
     intercept: f64,
     coefficients: Vec<Coefficient>,
     importances: Vec<Importance>,
@@ -75,6 +78,7 @@ pub(crate) fn package(
     let Survey {
         inputs,
         used,
+        weighed,
         intercept,
         coefficients,
         importances,
@@ -88,6 +92,7 @@ pub(crate) fn package(
             body,
         },
         used,
+        weighed,
         intercept,
         coefficients,
         importances,

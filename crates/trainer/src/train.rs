@@ -8,7 +8,7 @@ use domain::models::{Evaluation, Signature, Task};
 use domain::training_runs::{
     Algorithm, LogLevel, Progress, RunError, SplitMethod, Stage, TrainingSpec,
 };
-use model::{Body, Predictor};
+use model::Predictor;
 use serde_json::{Map, Value as Json};
 
 use crate::auto;
@@ -163,13 +163,7 @@ pub fn train(
     )?;
     let mut metrics = held_out.metrics;
     metrics.insert("train_rows".to_owned(), rows.train.len() as f64);
-    // A linear classifier has its coefficients for each class.
-    let scores = match &packaged.artifact.body {
-        Body::Classifier(classifier) => classifier.scores.len(),
-        Body::Linear(_) | Body::Trees(_) => 1,
-    };
-    let taken = packaged.coefficients.len() / scores + packaged.importances.len();
-    metrics.insert("features".to_owned(), taken as f64);
+    metrics.insert("features".to_owned(), packaged.weighed as f64);
     run.judged(target.task(), &metrics);
 
     run.progress(Stage::Package, 0.0);

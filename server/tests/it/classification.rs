@@ -141,6 +141,30 @@ async fn a_classifier_is_trained_deployed_and_answers_in_every_dialect() {
         answers(&ground, algorithm).await;
     }
     scored(&ground).await;
+    kept_apart(&ground).await;
+}
+
+/// Who calls a name gets labels or numbers, not now these and now those.
+async fn kept_apart(ground: &Ground) {
+    let mut spec = survival("linear_regression");
+    spec["model"] = body!("logistic_regression");
+    spec["task"] = body!("regression");
+    let run = ground.train(spec).await;
+    assert_eq!(
+        (&run["status"], &run["version"]),
+        (&body!("succeeded"), &body!(2)),
+        "{run}"
+    );
+    let path = format!("{PROJECT}/deployments/logistic_regression/rollouts");
+    let canary = body!({"version": 2, "mode": "canary", "steps": [{"weight": 10, "seconds": 600}]});
+    let refused = problem(ground.send(Method::POST, &path, &canary).await, 422).await;
+    let error = &refused["errors"][0];
+    assert_eq!(error["pointer"], "/version", "{refused}");
+    let expected = error["expected"].as_str().unwrap();
+    assert!(
+        expected.contains("a classification, as the stable version is"),
+        "{expected}"
+    );
 }
 
 /// A table of them: a column for the label and one for each class.

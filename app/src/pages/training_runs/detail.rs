@@ -278,7 +278,10 @@ fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
         ("test_fraction", spec.split.test_fraction.to_string()),
         ("seed", spec.split.seed.to_string()),
         ("algorithm", spec.algorithm.as_str().to_owned()),
-        ("task", spec.task.map_or("", Task::as_str).to_owned()),
+        (
+            "task",
+            spec.task.unwrap_or(Task::Regression).as_str().to_owned(),
+        ),
         (
             "split_method",
             spec.split.method.map_or("", SplitMethod::as_str).to_owned(),

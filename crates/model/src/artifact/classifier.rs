@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use domain::models::{InputField, Signature};
+use domain::training_runs::MAX_CLASSES;
 
 use super::{ArtifactError, Linear, Trees, inconsistent};
 
@@ -50,6 +51,9 @@ impl Classifier {
                 "{count} classes: a classifier tells at least 2 apart"
             ));
         }
+        if count > MAX_CLASSES {
+            return inconsistent(format!("{count} classes: at most {MAX_CLASSES} are taken"));
+        }
         if classes.iter().collect::<HashSet<_>>().len() != count {
             return inconsistent("a class stands twice".to_owned());
         }
@@ -65,6 +69,11 @@ impl Classifier {
                 self.scores.len()
             ));
         }
+        let trees = self.scores.iter().filter_map(|score| match score {
+            Score::Trees(trees) => Some(trees),
+            Score::Linear(_) => None,
+        });
+        Trees::check_size(trees, &signature.inputs)?;
         self.scores
             .iter()
             .try_for_each(|score| score.check(&signature.inputs))

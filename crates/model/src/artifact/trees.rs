@@ -65,18 +65,7 @@ impl Trees {
         if !self.base.is_finite() {
             return inconsistent("the base is not finite".to_owned());
         }
-        if self.trees.len() > MAX_TREES {
-            return inconsistent(format!(
-                "{} trees: at most {MAX_TREES} are taken",
-                self.trees.len()
-            ));
-        }
-        let words = self.words(inputs);
-        if words > MAX_WORDS {
-            return inconsistent(format!(
-                "its sets of categories take {words} words of memory: at most {MAX_WORDS} are taken"
-            ));
-        }
+        Self::check_size([self], inputs)?;
         for (place, tree) in self.trees.iter().enumerate() {
             tree.check(inputs)
                 .or_else(|what| inconsistent(format!("tree {place}, {what}")))?;
@@ -86,6 +75,27 @@ impl Trees {
 }
 
 impl Trees {
+    /// Whether those that belong to one model are not too large together.
+    pub(super) fn check_size<'t>(
+        of_model: impl IntoIterator<Item = &'t Self>,
+        inputs: &[InputField],
+    ) -> Result<(), ArtifactError> {
+        let (mut count, mut words) = (0, 0);
+        for trees in of_model {
+            count += trees.trees.len();
+            words += trees.words(inputs);
+        }
+        if count > MAX_TREES {
+            return inconsistent(format!("{count} trees: at most {MAX_TREES} are taken"));
+        }
+        if words > MAX_WORDS {
+            return inconsistent(format!(
+                "its sets of categories take {words} words of memory: at most {MAX_WORDS} are taken"
+            ));
+        }
+        Ok(())
+    }
+
     /// What the sets of categories take once a predictor is made of them.
     fn words(&self, inputs: &[InputField]) -> usize {
         let nodes = self.trees.iter().flat_map(|tree| &tree.nodes);

@@ -31,15 +31,19 @@ pub(super) fn check(
         }
     }
     let kept = |name: &str| match &spec.keep_columns {
-        Some(keep) => keep.iter().any(|kept| kept == name),
-        None => columns.iter().any(|column| column.name == name),
+        Some(keep) => keep.iter().any(|kept| kept == name.trim()),
+        None => columns.iter().any(|column| column.name == name.trim()),
     };
     let prediction = spec.prediction_column();
     let answers = model.signature.output.columns(prediction);
     let mut added: Vec<String> = answers.into_iter().map(|(name, _)| name).collect();
     added.push(error_column(prediction));
     for (place, name) in added.iter().enumerate() {
-        if added[..place].contains(name) {
+        // A table's names are read without the spaces around them.
+        if added[..place]
+            .iter()
+            .any(|other| other.trim() == name.trim())
+        {
             let expected = format!(
                 "a name beside which each column has its own: {name:?} would stand twice among those that are added"
             );

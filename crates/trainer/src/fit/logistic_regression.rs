@@ -1,15 +1,18 @@
-//! Logistic regression by linfa: classes by weighted sums of the encoded columns, which are kept small.
+//! Logistic regression, of two classes by linfa: classes by weighted sums of the encoded columns, which are kept small.
 //!
 //! Minimised is the mean log loss over the training rows + penalty / 2 * |w|², with every encoded column standardised, so that the
 //! penalty weighs each alike whatever its unit. The penalty also makes the solution the only one where columns say the same, and
 //! a finite one where they tell the classes apart without a fault. The intercepts are not part of it.
 
+mod multinomial;
+
 use domain::training_runs::RunError;
 use linfa::DatasetBase;
 use linfa::traits::Fit as _;
+use linfa_logistic::LogisticRegression as Binary;
 use linfa_logistic::error::Error as SolverError;
-use linfa_logistic::{LogisticRegression as Binary, MultiLogisticRegression as Multinomial};
 use model::Link;
+use multinomial::Objective;
 use ndarray::{Array1, Array2};
 
 use super::least_squares::{overflowed, solver_failed};
@@ -80,7 +83,15 @@ impl LogisticRegression {
             let solved = if classes == 2 {
                 self.binary(data, rows, rounds, tolerance)
             } else {
-                self.multinomial(data, rows, rounds, tolerance)
+                let objective = Objective {
+                    records: &scaled.records,
+                    labels: data.targets.as_slice().unwrap_or_default(),
+                    classes,
+                    penalty: self.penalty,
+                };
+                objective
+                    .solve(rounds, tolerance)
+                    .map_err(SolverError::from)
             };
             match solved {
                 Ok(solved) => return Ok(solved),
@@ -113,24 +124,6 @@ impl LogisticRegression {
         };
         let weights = fitted.params().iter().map(|weight| sign * weight).collect();
         Ok(vec![(sign * fitted.intercept(), weights)])
-    }
-
-    fn multinomial(
-        &self,
-        data: &Data<'_>,
-        rows: f64,
-        rounds: u64,
-        tolerance: f64,
-    ) -> Result<Vec<(f64, Vec<f64>)>, SolverError> {
-        let fitted = Multinomial::default()
-            .alpha(self.penalty * rows)
-            .max_iterations(rounds)
-            .gradient_tolerance(tolerance * rows)
-            .fit(data)?;
-        let scores = fitted.intercept().iter().zip(fitted.params().columns());
-        Ok(scores
-            .map(|(intercept, weights)| (*intercept, weights.to_vec()))
-            .collect())
     }
 }
 

@@ -5,6 +5,9 @@ use super::{Survey, input};
 use crate::features::{Categorical, Encoding, Feature, Features};
 use crate::fit::LinearFit;
 
+/// Of those a person reads the first; all of a hundred classes would be more than a result can carry.
+const MOST_COEFFICIENTS: usize = 2_000;
+
 /// The model takes the features of which any score weighs an encoded column.
 pub(super) fn survey(
     features: &Features<'_>,
@@ -57,9 +60,12 @@ pub(super) fn survey(
             .total_cmp(&a.standardized.abs())
             .then_with(|| a.feature.cmp(&b.feature))
     });
+    let weighed = coefficients.len() / fits.len().max(1);
+    coefficients.truncate(MOST_COEFFICIENTS);
     Survey {
         inputs,
         used,
+        weighed,
         intercept: match fits {
             [fit] => fit.intercept,
             _ => 0.0,

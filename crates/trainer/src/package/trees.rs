@@ -46,6 +46,7 @@ pub(super) fn survey(features: &Features<'_>, fits: &[TreesFit], usable: &[u32])
     });
     Survey {
         inputs,
+        weighed: used.len(),
         used,
         intercept: match fits {
             [fit] => fit.trees.base,

@@ -106,6 +106,45 @@ fn logistic_regression_and_its_metrics_are_those_of_scikit_learn() {
     }
 }
 
+/// Where the loss is least, each class has the share of the training rows' probability that it has of the rows: the intercepts
+/// bear no penalty.
+#[test]
+fn one_value_far_from_all_others_does_not_spoil_several_classes() {
+    let rows: Vec<(f64, f64, &str)> = (0..3000_u32)
+        .map(|row| {
+            let z = f64::from(row * 7919 % 1000) / 100.0;
+            let far = row == 1500;
+            let x = if far { 1e4 } else { z + f64::from(row % 7) };
+            let place = z as usize / 4 + usize::from(row % 9 == 0);
+            (x, z, ["a", "b", "c"][place % 3])
+        })
+        .collect();
+    let mut spec = spec(Algorithm::LogisticRegression, "class");
+    spec.params = json!({"penalty": 1e-6}).as_object().cloned();
+    let lines = rows.iter().map(|(x, z, class)| format!("{x},{z},{class}"));
+    let trained = csv("x,z,class", lines).train(&spec).unwrap();
+    let predictor = predictor(&trained);
+    let classes = trained.signature.output.classes.as_deref().unwrap();
+    let (mut given, mut actual) = ([0.0; 3], [0.0; 3]);
+    for (place, (x, z, class)) in rows.iter().enumerate() {
+        if trained.test_rows.contains(&(place as u32)) {
+            continue;
+        }
+        let inputs = json!({"x": x, "z": z});
+        let row = check_row(&predictor, None, inputs.as_object().unwrap()).unwrap();
+        let mut out = [0.0; 3];
+        predictor.predict(&row, &mut out).unwrap();
+        for (sum, probability) in given.iter_mut().zip(out) {
+            *sum += probability / 2400.0;
+        }
+        let class = classes.iter().position(|known| known == class).unwrap();
+        actual[class] += 1.0 / 2400.0;
+    }
+    for (given, actual) in given.iter().zip(actual) {
+        assert!((given - actual).abs() < 1e-4, "{given} of {actual}");
+    }
+}
+
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     for algorithm in algorithms(Task::Classification) {

@@ -138,6 +138,7 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
     let (split, budget) = (Split::default(), TrainingBudget::default());
     let algorithm = asked("algorithm")
         .and_then(|name| Algorithm::named(&name))
+        .filter(|algorithm| algorithm.serves(task))
         .unwrap_or(match task {
             Task::Regression => Algorithm::LinearRegression,
             Task::Classification => Algorithm::LogisticRegression,
