@@ -119,8 +119,8 @@ class TrainingRuns(Resource[PortT]):
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
             params: of the algorithm, such as `{"budget": 1.5}` for `gradient_boosting`.
-            split_method: `random`, or `stratified`, which holds out the same share of each class and is the default of a
-                classification.
+            split_method: `random`, or `stratified`, which holds out the same share of each class and is the default of
+                a classification.
             test_fraction: share of the rows that is held out, 0 to 1.
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.
