@@ -4,8 +4,13 @@ export default defineConfig({
   testDir: "tests",
   globalSetup: "./server.ts",
   // One server with one database: what a test makes, it names after itself.
-  workers: 1,
-  fullyParallel: false,
+  workers: 2,
+  projects: [
+    { name: "journey", testMatch: "journey.spec.ts" },
+    // These look at what the journey has left, and change nothing that another one looks at.
+    { name: "pages", testMatch: ["pages.spec.ts", "parts.spec.ts", "plain.spec.ts"], dependencies: ["journey"], fullyParallel: true },
+    { name: "roles", testMatch: "roles.spec.ts", dependencies: ["pages"] },
+  ],
   // A test that passes at the second try is a bug in one of the two.
   retries: 0,
   forbidOnly: Boolean(process.env.CI),
