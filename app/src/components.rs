@@ -9,6 +9,7 @@ pub mod card;
 pub mod chart;
 pub mod code;
 pub mod dialog;
+pub mod effect_bar;
 pub mod empty_state;
 pub mod error_panel;
 pub mod evaluation;

@@ -141,6 +141,8 @@ parts! {
         list: pages::deployments::list::DeploymentsPage,
         new: pages::deployments::new::NewDeploymentPage,
         detail: pages::deployments::detail::DeploymentPage,
+    }
+    Playground playground at "deployments/try" {
         playground: pages::playground::PlaygroundPage,
     }
     Administration administration at "keys" | "settings" | "ledger" {
@@ -156,7 +158,14 @@ impl Part {
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
         let (_, page) = path.strip_prefix("/p/")?.split_once('/')?;
-        Self::at(page.split('/').next()?)
+        let (first, rest) = page.split_once('/').unwrap_or((page, ""));
+        // A page of a deployment, and a part of its own.
+        let is_playground = first == "deployments" && rest.ends_with("/try");
+        Self::at(if is_playground {
+            "deployments/try"
+        } else {
+            first
+        })
     }
 }
 
@@ -178,13 +187,20 @@ mod tests {
         assert_eq!(Part::of("/p/demo/datasets"), Some(Part::Datasets));
         assert_eq!(
             Part::of("/p/demo/deployments/price/try"),
-            Some(Part::Deployments)
+            Some(Part::Playground)
         );
         assert_eq!(
             Part::of("/p/demo/settings/members"),
             Some(Part::Administration)
         );
         for path in [
+            "/p/demo/deployments/try",
+            "/p/demo/deployments/try/rollouts",
+        ] {
+            assert_eq!(Part::of(path), Some(Part::Deployments), "{path}");
+        }
+        for path in [
+            "/p/demo/try",
             "/",
             "/login",
             "/p/demo",

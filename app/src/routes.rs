@@ -66,7 +66,7 @@ fn project_routes() -> StaticVec<AnyNestedRoute> {
         page(path!("/deployments/:name"), parts::deployments::detail),
         page(
             path!("/deployments/:name/try"),
-            parts::deployments::playground,
+            parts::playground::playground,
         ),
         page(path!("/keys"), parts::administration::keys),
         page(path!("/settings/members"), parts::administration::members),

@@ -9,6 +9,7 @@ import { callApi, hydrated, signIn, test } from "./page.ts";
 const packed = fileURLToPath(new URL("../../demo/california_housing.csv.gz", import.meta.url));
 const housing = gunzipSync(readFileSync(packed));
 const titanic = readFileSync(fileURLToPath(new URL("../../crates/trainer/tests/data/titanic.csv", import.meta.url)));
+const ridge = readFileSync(fileURLToPath(new URL("../../crates/onnx/tests/fixtures/housing_ridge.onnx", import.meta.url)));
 
 const house = {
   longitude: -122.23,
@@ -153,6 +154,14 @@ test("a version is deployed and answers in the playground", async ({ page }) => 
   await page.getByRole("button", { name: "Predict" }).click();
   await expect(page.getByText("stable").first()).toBeVisible();
   await expect(page.locator(".snippet code, .snippet pre").first()).toContainText("/predict/price");
+
+  await page.getByLabel("Explain").check();
+  await expect(page.locator(".snippet code, .snippet pre").first()).toContainText("/predict/price?explain=true");
+  await page.getByRole("button", { name: "Predict" }).click();
+  const added = page.getByRole("region", { name: "What each input adds" });
+  await expect(added.getByRole("row", { name: /^On average/ })).toBeVisible();
+  await expect(added.getByRole("row", { name: /^Together/ })).toBeVisible();
+  await expect(added.locator("svg.effect-bar").first()).toBeVisible();
 });
 
 test("a canary takes its share, is promoted, and the ledger says so", async ({ page }) => {
@@ -342,4 +351,22 @@ test("who survived is told by a classifier, from the table to the playground", a
   await page.getByRole("button", { name: "Predict", exact: true }).click();
   await expect(page.locator(".prediction")).toHaveText(/^[01]$/);
   await expect(page.getByRole("region", { name: "Probabilities" }).getByRole("row")).toHaveCount(3);
+});
+
+test("an ONNX file is imported, and one that can not be run says why", async ({ page }) => {
+  await page.goto("/p/default/models");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Import ONNX" }).first().click();
+  const dialog = page.getByRole("dialog");
+  const send = async (buffer: Buffer) => {
+    await dialog.locator("#import-file").setInputFiles({ name: "ridge.onnx", mimeType: "application/octet-stream", buffer });
+    await dialog.getByRole("button", { name: "Import", exact: true }).click();
+  };
+  await dialog.locator("#import-model").fill("imported");
+  await send(Buffer.from("a,b\n1,2\n"));
+  await expect(dialog.getByRole("alert")).toContainText("not an ONNX model");
+  await send(ridge);
+  await expect(page).toHaveURL(/\/models\/imported\/versions\/1$/);
+  await expect(page.getByText("none: imported from a file")).toBeVisible();
+  await expect(page.getByText("<1H OCEAN").first()).toBeVisible();
 });

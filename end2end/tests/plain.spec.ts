@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 import { expect } from "@playwright/test";
 
 import { signIn, test } from "./page.ts";
@@ -30,6 +33,21 @@ test("a budget that is none is told beside its field, and the form stays open", 
   await expect(page.locator("#key-budget-note")).toContainText("a whole number from 1 to 1000000000000");
   await create("5000");
   await expect(page.getByRole("row", { name: /^plain-budget / })).toContainText("0 of 5,000 this month, then refused");
+});
+
+test("an ONNX file is imported, or the reason against it told", async ({ page }) => {
+  await signIn(page);
+  const send = async (buffer: Buffer) => {
+    await page.goto("/p/default/models");
+    await page.getByRole("button", { name: "Import ONNX" }).first().click();
+    await page.locator("#import-file").setInputFiles({ name: "plain.onnx", mimeType: "application/octet-stream", buffer });
+    await page.getByRole("dialog").getByRole("button", { name: "Import", exact: true }).click();
+  };
+  await send(Buffer.from("a,b\n1,2\n"));
+  await expect(page.getByText("not an ONNX model")).toBeVisible();
+  const file = fileURLToPath(new URL("../../crates/onnx/tests/fixtures/housing_ridge.onnx", import.meta.url));
+  await send(readFileSync(file));
+  await expect(page).toHaveURL(/\/models\/plain\/versions\/1$/);
 });
 
 test("pages come with their data", async ({ page }) => {

@@ -196,6 +196,11 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
         Member(Read),
     ),
     (
+        "POST",
+        "/api/v1/projects/{project}/models/{model}/versions",
+        Member(Write),
+    ),
+    (
         "GET",
         "/api/v1/projects/{project}/models/{model}/versions/{version}",
         Member(Read),
@@ -341,6 +346,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/auth/change-password", Person),
     ("POST", "/auth/accept-invitation", Anyone),
     ("POST", "/p/{project}/datasets/upload", Member(Write)),
+    ("POST", "/p/{project}/imports", Member(Write)),
     ("GET", "/pkg/{*file}", Anyone),
     ("GET", "/", Anyone),
     ("GET", "/setup", Anyone),

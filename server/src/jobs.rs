@@ -23,7 +23,7 @@ use score_dataset::ScoreDataset;
 use train_model::TrainModel;
 
 /// This very build, even when the file on the disk has been replaced since.
-const OWN_PROGRAM: &str = "/proc/self/exe";
+pub(crate) const OWN_PROGRAM: &str = "/proc/self/exe";
 /// The profile of a table with very many columns, in bytes.
 const LONGEST_MESSAGE: usize = 64 << 20;
 /// How long a result that can not be written is kept, while the database is away.

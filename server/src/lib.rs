@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod extract;
+pub mod imports;
 pub mod jobs;
 pub mod listen;
 pub mod logging;

@@ -3,6 +3,7 @@
 
 mod http2;
 mod plain;
+mod quiet;
 mod timer;
 mod tls;
 
@@ -11,6 +12,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,8 +29,9 @@ use tokio::sync::{Semaphore, watch};
 use tower::Service as _;
 
 use crate::loops;
-use crate::routes::predict::direct::{self, PredictBody};
+use crate::routes::predict::direct::{self, Known, PredictBody};
 use crate::state::{AppState, Role};
+use quiet::{Quiet, QuietBody};
 use timer::ConnectionTimer;
 use tls::Opened;
 
@@ -153,9 +156,10 @@ fn connection<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let service = service(peer, state, router);
+    let quiet = Arc::default();
+    let service = service(peer, state, router, Arc::clone(&quiet));
     let connection = builder().serve_connection(TokioIo::new(stream), service);
-    watched(connection, peer, watcher)
+    watched(connection, peer, watcher, quiet)
 }
 
 /// Answers requests, whatever the version of HTTP that brings them.
@@ -163,23 +167,36 @@ fn service(
     peer: Peer,
     state: AppState,
     router: Router,
+    quiet: Arc<Quiet>,
 ) -> impl Service<
     http::Request<Incoming>,
     Response = http::Response<Answer>,
     Error = Infallible,
     Future: Send,
 > {
-    let shared = Arc::new((state, router));
+    let shared = Arc::new(Shared {
+        state,
+        router,
+        peer,
+        quiet,
+        known: Known::default(),
+    });
     service_fn(move |request: http::Request<Incoming>| {
         let shared = Arc::clone(&shared);
-        async move {
-            let (state, router) = &*shared;
-            Ok::<_, Infallible>(answer(state, router, peer, request).await)
-        }
+        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
     })
 }
 
 type Answer = Either<PredictBody, Body>;
+
+/// By the requests of one connection.
+struct Shared {
+    state: AppState,
+    router: Router,
+    peer: Peer,
+    quiet: Arc<Quiet>,
+    known: Known,
+}
 
 /// For requests that came without TLS where TLS is spoken. A connection has one of them.
 fn without_tls(
@@ -196,7 +213,7 @@ fn without_tls(
     let connection = builder()
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    watched(connection, peer, watcher)
+    watched(connection, peer, watcher, Arc::default())
 }
 
 fn builder() -> http1::Builder {
@@ -212,7 +229,7 @@ fn builder() -> http1::Builder {
 
 /// Drives a connection to its end, and tells it when it shall come to one. The watcher is asked once: after that its task
 /// is woken by it, and asking for each request would take a lock that all connections share.
-async fn watched<C>(connection: C, peer: Peer, mut watcher: Watcher)
+async fn watched<C>(connection: C, peer: Peer, mut watcher: Watcher, quiet: Arc<Quiet>)
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
@@ -220,6 +237,7 @@ where
     let told = watcher.clone();
     let mut stopped = pin!(watcher.changed());
     let (mut is_asked, mut is_stopped) = (false, false);
+    let mut waker = None;
     let ended = poll_fn(|context| {
         let is_news = !is_asked || told.has_changed().unwrap_or(true);
         if is_news && !is_stopped && stopped.as_mut().poll(context).is_ready() {
@@ -227,7 +245,8 @@ where
             connection.as_mut().graceful_shutdown();
         }
         is_asked = true;
-        connection.as_mut().poll(context)
+        let waker = waker.get_or_insert_with(|| quiet.waker(context));
+        connection.as_mut().poll(&mut Context::from_waker(waker))
     });
     if let Err(error) = ended.await {
         // The client went away or spoke something else than HTTP.
@@ -235,22 +254,25 @@ where
     }
 }
 
-async fn answer(
-    state: &AppState,
-    router: &Router,
-    peer: Peer,
-    request: http::Request<Incoming>,
-) -> http::Response<Answer> {
+async fn answer(shared: &Shared, request: http::Request<Incoming>) -> http::Response<Answer> {
+    let Shared {
+        state,
+        router,
+        peer,
+        quiet,
+        known,
+    } = shared;
     let request = if state.role == Role::Worker {
         request
     } else {
-        match direct::serve(state, peer, request).await {
+        let request = request.map(|body| QuietBody { body, quiet });
+        match direct::serve(state, *peer, known, request).await {
             Ok(response) => return response.map(Either::Left),
-            Err(request) => request,
+            Err(request) => request.map(|quiet| quiet.body),
         }
     };
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(*peer);
     if request.version() == http::Version::HTTP_2 {
         http2::join_cookies(request.headers_mut());
     }

@@ -25,11 +25,17 @@ pub const ACCESS: &str = "access";
 /// A backlog of so many bytes is written at once.
 const URGENT: usize = 1 << 20;
 
-static BACKLOG: OnceLock<Arc<Backlog>> = OnceLock::new();
+/// Where the access log goes, if the filter lets it through.
+static ACCESS_LOG: OnceLock<Arc<Backlog>> = OnceLock::new();
 
-/// Logs one request: `line` is whole, with its end. Nothing is written before [`start`].
+/// Whether requests are logged. They are not before [`start`].
+pub fn has_access() -> bool {
+    ACCESS_LOG.get().is_some()
+}
+
+/// Logs one request: `line` is whole, with its end.
 pub fn access(line: &[u8]) {
-    if let Some(backlog) = BACKLOG.get() {
+    if let Some(backlog) = ACCESS_LOG.get() {
         backlog.add(line);
     }
 }
@@ -59,7 +65,10 @@ pub fn start(config: &LogConfig) -> Result<Guard> {
         .with_writer(Lines(Arc::clone(&backlog)))
         .try_init()
         .map_err(|error| anyhow::anyhow!("logging can not start: {error}"))?;
-    BACKLOG.get_or_init(|| Arc::clone(&backlog));
+    // The filter stays as it is, so it is asked once and not for every request.
+    if tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
+        ACCESS_LOG.get_or_init(|| Arc::clone(&backlog));
+    }
     Ok(Guard {
         backlog,
         writer: Some(writer),

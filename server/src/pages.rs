@@ -1,5 +1,6 @@
 //! The dashboard: pages rendered by Leptos, its server functions, and the files of the built front end.
 
+pub mod thread;
 mod watch;
 
 use std::net::SocketAddr;
@@ -12,14 +13,13 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::{Actor, Error};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
-use leptos::nonce::use_nonce;
+use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{
-    AxumRouteListing, LeptosRoutes as _, ResponseOptions, file_and_error_handler_with_context,
-    generate_route_list,
+    AxumRouteListing, LeptosRoutes as _, file_and_error_handler_with_context, generate_route_list,
 };
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -110,32 +110,50 @@ pub async fn fallback(State(state): State<AppState>, request: Request) -> Respon
     handler(request.uri().clone(), State(state), request).await
 }
 
-/// Hands the request's context to Leptos, and the page's nonce to its policy. Runs inside of each rendering.
+/// Hands the request's context and the nonce of its page to Leptos. Runs inside of each rendering.
 fn provide() {
-    let context =
-        use_context::<Parts>().and_then(|parts| parts.extensions.get::<RequestContext>().cloned());
-    if let Some(context) = context {
-        provide_context(context);
-    }
-    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
+    let Some(Parts { mut extensions, .. }) = use_context() else {
         return;
     };
-    let policy = headers::page_policy(&nonce, watch::reload_source().as_deref());
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response.insert_header(CONTENT_SECURITY_POLICY, policy);
+    if let Some(context) = extensions.remove::<RequestContext>() {
+        provide_context(context);
     }
-    response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(nonce) = extensions.remove::<Nonce>() {
+        provide_context(nonce);
+    }
 }
 
-/// Finds out who asks, and lets a server function run only if the access table lets him.
+/// A page may load what its nonce is on, and is kept by nobody.
+fn protect(nonce: &Nonce, response: &mut Response) {
+    let headers = response.headers_mut();
+    let is_page = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !is_page {
+        return;
+    }
+    let policy = headers::page_policy(nonce, watch::reload_source().as_deref());
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Finds out who asks, and lets a server function run only if the access table lets him. Pages get their policy here and not from
+/// Leptos while it renders: one of many pages rendered at the same time was seen to come without.
 pub async fn context(
     State(state): State<AppState>,
     request_id: RequestId,
     request: Request,
     next: Next,
 ) -> Response {
-    match with_context(&state, &request_id, request).await {
-        Ok(request) => next.run(request).await,
+    let nonce = Nonce::new();
+    match with_context(&state, &request_id, &nonce, request).await {
+        Ok(request) => {
+            let mut response = next.run(request).await;
+            protect(&nonce, &mut response);
+            response
+        }
         Err(error) => error.into_response(),
     }
 }
@@ -143,6 +161,7 @@ pub async fn context(
 async fn with_context(
     state: &AppState,
     request_id: &RequestId,
+    nonce: &Nonce,
     request: Request,
 ) -> Result<Request, ApiError> {
     use axum::extract::FromRequestParts as _;
@@ -176,6 +195,7 @@ async fn with_context(
             }
         }
     }
+    parts.extensions.insert(nonce.clone());
     parts.extensions.insert(RequestContext {
         platform: state.platform.clone(),
         actor,

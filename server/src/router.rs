@@ -63,7 +63,7 @@ fn management() -> OpenApiRouter<AppState> {
 
 /// As management, without a limit on size and time.
 fn uploads() -> OpenApiRouter<AppState> {
-    routes::datasets::uploads()
+    routes::datasets::uploads().merge(routes::imports::router())
 }
 
 /// As management, without an end.
@@ -83,7 +83,7 @@ fn sign_out() -> OpenApiRouter<AppState> {
 
 /// Forms of people that carry files.
 fn upload_forms() -> OpenApiRouter<AppState> {
-    routes::uploads::router()
+    routes::uploads::router().merge(routes::imports::forms())
 }
 
 /// The whole router of a process in this state's role.
@@ -157,6 +157,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
         .layer(browser.clone())
         .layer(DefaultBodyLimit::disable());
     let pages = pages::router(state)
+        .layer(from_fn_with_state(state.clone(), pages::thread::render))
         .layer(from_fn_with_state(state.clone(), pages::context))
         .layer(session)
         .layer(browser)
@@ -181,6 +182,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
 fn fallback(state: &AppState) -> Router {
     Router::new()
         .fallback(pages::fallback)
+        .layer(from_fn_with_state(state.clone(), pages::thread::render))
         .layer(from_fn_with_state(state.clone(), pages::context))
         .layer(session::layer(
             &state.platform,

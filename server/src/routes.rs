@@ -7,6 +7,7 @@ pub mod datasets;
 pub mod deployments;
 pub mod events;
 pub mod health;
+pub mod imports;
 pub mod invitations;
 pub mod invocations;
 pub mod ledger;

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{BaseConfig, HttpConfig, WorkConfig};
+use crate::pages::thread::PageThread;
 use crate::postgres::{Place, PrivatePostgres};
 use crate::state::{AppState, Role};
 
@@ -177,6 +178,8 @@ pub async fn background(state: &AppState) -> Result<()> {
     // Before anything counts: what is counted without a recorder is lost.
     crate::routes::health::recorder();
     if state.role != Role::Worker {
+        let thread = PageThread::start().context("no thread for pages could be started")?;
+        let _ = state.pages.set(thread);
         crate::loops::start(state).await?;
         state
             .tasks

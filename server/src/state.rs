@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use app::context::PredictFn;
@@ -15,8 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::imports::Imports;
 use crate::middleware::login_limit::LoginLimits;
 use crate::outbound::Outbound;
+use crate::pages::thread::PageThread;
 use crate::routes::async_predictions::PredictionHub;
 use crate::routes::events::EventHub;
 use crate::routes::health::Readiness;
@@ -49,12 +51,16 @@ pub struct Shared {
     /// Its host and port, as clients that follow those links name them.
     pub own_host: String,
     pub leptos: LeptosOptions,
+    /// Started with what runs besides requests.
+    pub pages: OnceLock<PageThread>,
     pub events: EventHub,
     pub async_predictions: PredictionHub,
     pub readiness: Readiness,
     pub login_limits: LoginLimits,
     /// For every call to an address that somebody else named.
     pub outbound: Outbound,
+    /// For every ONNX file that is sent.
+    pub imports: Imports,
     /// Everything spawned, so that shutdown can wait for it.
     pub tasks: TaskTracker,
     /// Fires when the process is asked to stop.
@@ -92,11 +98,13 @@ impl AppState {
             own_host: own_host.to_owned(),
             base_url,
             leptos,
+            pages: OnceLock::new(),
             events: EventHub::default(),
             async_predictions: PredictionHub::default(),
             readiness: Readiness::default(),
             login_limits: LoginLimits::default(),
             outbound: Outbound::new(config.outbound.outbound_allow.clone()),
+            imports: Imports::default(),
             tasks: TaskTracker::new(),
             platform,
             config,

@@ -9,12 +9,14 @@ use domain::datasets::HistogramBar;
 use domain::models::{DroppedColumn, Evaluation, EvaluationPoint, Metric};
 use leptos::prelude::*;
 
+use crate::components::badge::Tone;
+use crate::components::banner::Banner;
 use crate::components::chart::{Chart, ChartData, HistogramChart, ScatterChart};
 use crate::components::leaderboard::Leaderboard;
 use crate::components::numbers;
 use crate::components::table::TableFrame;
 use classes::Classes;
-use reliance::{Coefficients, Importances};
+use reliance::{Coefficients, Dealt, Importances};
 
 /// The metric that a list has room for: `R² 0.64`, `Log loss 0.42`.
 #[must_use]
@@ -38,9 +40,10 @@ pub fn HeldOutMetrics(metrics: BTreeMap<String, f64>) -> impl IntoView {
     let split = match (metrics.get("train_rows"), metrics.get("test_rows")) {
         (Some(train), Some(test)) => {
             format!(
-                "Trained on {} rows, measured on {} held-out rows.",
+                "Trained on {} rows, measured on {} held-out rows.{}",
                 numbers::decimal(*train),
-                numbers::decimal(*test)
+                numbers::decimal(*test),
+                folds(&metrics)
             )
         }
         _ => String::new(),
@@ -75,6 +78,24 @@ pub fn HeldOutMetrics(metrics: BTreeMap<String, f64>) -> impl IntoView {
         </table>
         </TableFrame>
     }
+}
+
+/// ` 5 folds of the training rows: RMSE 46,012 ± 812.`
+fn folds(metrics: &BTreeMap<String, f64>) -> String {
+    let of = |name: &str| metrics.get(name).copied();
+    let text = |metric: Metric| {
+        let name = format!("folds_{}", metric.as_str());
+        let mean = shown(metric.as_str(), of(&name)?);
+        let std = shown(metric.as_str(), of(&format!("{name}_std"))?);
+        let folds = of("folds")?;
+        let label = metric.label();
+        Some(format!(
+            " {folds} folds of the training rows: {label} {mean} ± {std}."
+        ))
+    };
+    text(Metric::Rmse)
+        .or_else(|| text(Metric::LogLoss))
+        .unwrap_or_default()
 }
 
 struct MetricRow {
@@ -160,9 +181,13 @@ fn reading(key: &str, value: f64, baseline: Option<f64>) -> String {
 }
 
 /// Residuals and predicted against actual, or how the classes are told apart; what the model relies on, and what the pipeline
-/// left out.
+/// left out. `has_log_link` is that of [`domain::training_runs::Algorithm`].
 #[component]
-pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView {
+pub fn EvaluationCharts(
+    evaluation: Evaluation,
+    target: String,
+    has_log_link: bool,
+) -> impl IntoView {
     let Evaluation {
         points,
         residuals,
@@ -170,21 +195,36 @@ pub fn EvaluationCharts(evaluation: Evaluation, target: String) -> impl IntoView
         coefficients,
         intercept,
         importances,
+        permutation,
         candidates,
+        warnings,
         dropped,
     } = evaluation;
-    let is_classification = classification.is_some();
-    let reliance = if importances.is_empty() {
-        view! { <Coefficients coefficients intercept is_classification /> }.into_any()
-    } else {
-        view! { <Importances importances /> }.into_any()
+    let scale = match (&classification, has_log_link) {
+        (Some(_), _) => "the logarithm of a class's odds",
+        (None, true) => "the logarithm of the prediction",
+        (None, false) => "the prediction",
+    };
+    let reliance = match (coefficients.is_empty(), importances.is_empty()) {
+        (_, false) => view! { <Importances importances /> }.into_any(),
+        (false, true) => view! { <Coefficients coefficients intercept scale /> }.into_any(),
+        // It has neither.
+        (true, true) => ().into_any(),
     };
     let charts = match classification {
         Some(evaluation) => view! { <Classes evaluation /> }.into_any(),
         None => numbers_charts(points, residuals, target),
     };
+    let warnings = (!warnings.is_empty()).then(|| {
+        let warnings = warnings
+            .into_iter()
+            .map(|warning| view! { <p>{warning}</p> });
+        view! { <Banner tone=Tone::Warn>{warnings.collect_view()}</Banner> }
+    });
     view! {
+        {warnings}
         {charts}
+        {permutation.map(|permutation| view! { <Dealt permutation /> })}
         {reliance}
         {(!candidates.is_empty()).then(|| view! { <Leaderboard candidates /> })}
         <Dropped dropped />

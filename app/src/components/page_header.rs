@@ -17,8 +17,14 @@ pub fn PageHeader(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    // The server reads the title when the page is done, on a thread that may by then hold the values of another request.
+    let owner = Owner::current();
+    let text = move || match &owner {
+        Some(owner) => owner.with(|| title.get()),
+        None => title.get(),
+    };
     view! {
-        <Title text=move || title.get()/>
+        <Title text/>
         <header class="page-header">
             <Breadcrumbs crumbs/>
             <div class="page-header-row">

@@ -25,6 +25,7 @@ pub type PredictFn = Arc<
             Name,
             PredictRequest,
             Option<Route>,
+            bool,
         ) -> Pin<Box<dyn Future<Output = domain::Result<PredictResponse>> + Send>>
         + Send
         + Sync,
@@ -35,7 +36,7 @@ pub struct RequestContext {
     pub platform: Platform,
     pub actor: Option<Actor>,
     pub request_id: String,
-    /// Takes the actor, the project, the deployment, the input, and the arm to force, if any.
+    /// Takes the actor, the project, the deployment, the input, the arm to force, if any, and whether to say what each input adds.
     pub predict: PredictFn,
     pub base_url: String,
 }

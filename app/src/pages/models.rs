@@ -1,4 +1,5 @@
 mod aliases;
 pub mod detail;
+mod import;
 pub mod list;
 pub mod version;

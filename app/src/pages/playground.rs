@@ -1,6 +1,7 @@
 //! Try a deployment: a form made from its signature, the answer, and the same request as code.
 
 mod answer;
+mod explanation;
 mod fields;
 mod snippets;
 
@@ -44,6 +45,7 @@ struct Asked {
     entries: Entries,
     json: Option<String>,
     arm: Option<Route>,
+    explain: bool,
 }
 
 impl Asked {
@@ -56,6 +58,7 @@ impl Asked {
             entries: row::entries(&mut fields),
             json: query.get("json").filter(|text| !text.trim().is_empty()),
             arm: arm(query.get("arm").as_deref()),
+            explain: query.get("explain").as_deref() == Some("true"),
         }
     }
 }
@@ -81,6 +84,7 @@ fn Try(name: Name) -> impl IntoView {
             entries: asked.entries.clone(),
             json: asked.json.clone(),
             arm: asked.arm,
+            explain: asked.explain,
         })
     };
     let crumbs = {
@@ -129,6 +133,7 @@ fn page(project: Name, playground: Playground, asked: Asked) -> AnyView {
     let predicted = predict.value();
     let result = Signal::derive(move || predicted.get().or_else(|| first_answer.clone()));
     let chosen_arm = RwSignal::new(None::<Route>);
+    let explain = RwSignal::new(asked.explain);
     let of = (project.clone(), deployment.name.clone());
     let on_submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -137,6 +142,7 @@ fn page(project: Name, playground: Playground, asked: Asked) -> AnyView {
             deployment: of.1.clone(),
             inputs: text.get_untracked(),
             arm: chosen_arm.get_untracked(),
+            explain: explain.get_untracked(),
         });
     };
 
@@ -166,6 +172,10 @@ fn page(project: Name, playground: Playground, asked: Asked) -> AnyView {
         .map(|rollout| fields::arm_field(rollout, chosen_arm));
     let answer = answer::answer(&project, result, predict.pending());
     let url = format!("{}/predict/{}", use_site().base_url, deployment.name);
+    let url = Signal::derive(move || {
+        let query = if explain.get() { "?explain=true" } else { "" };
+        format!("{url}{query}")
+    });
     let degraded =
         (deployment.state == domain::deployments::DeploymentState::Degraded).then(|| {
             let reason = deployment.reason.clone();
@@ -185,6 +195,7 @@ fn page(project: Name, playground: Playground, asked: Asked) -> AnyView {
                     <input type="hidden" name="tab" value=move || current.get() />
                     {input}
                     {arm_field}
+                    {fields::explain_field(explain)}
                     <div class="form-actions">
                         <Submit label="Predict" pending=predict.pending() />
                         {tools}
@@ -201,7 +212,7 @@ fn page(project: Name, playground: Playground, asked: Asked) -> AnyView {
 }
 
 /// The request as it is entered now, in each language; the last valid one while it is being typed.
-fn code(url: String, inputs: Memo<Option<Value>>) -> AnyView {
+fn code(url: Signal<String>, inputs: Memo<Option<Value>>) -> AnyView {
     let last = Memo::new(move |before: Option<&Value>| {
         inputs
             .get()
@@ -212,8 +223,8 @@ fn code(url: String, inputs: Memo<Option<Value>>) -> AnyView {
         .into_iter()
         .enumerate()
         .map(|(index, language)| {
-            let url = url.clone();
-            let text = Signal::derive(move || last.with(|inputs| language.snippet(&url, inputs)));
+            let text =
+                Signal::derive(move || last.with(|inputs| language.snippet(&url.get(), inputs)));
             view! {
                 <details class="snippet" name="snippet" open=index == 0>
                     <summary>{language.name()}</summary>

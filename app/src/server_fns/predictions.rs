@@ -31,6 +31,7 @@ pub async fn get_playground(
     #[server(default)] entries: Entries,
     json: Option<String>,
     arm: Option<Route>,
+    #[server(default)] explain: bool,
 ) -> Result<Playground, AppError> {
     let (platform, actor) = signed_in()?;
     let deployment = platform::deployments::get(&platform, &actor, &project, &deployment).await?;
@@ -50,7 +51,9 @@ pub async fn get_playground(
         json => json,
     };
     let answer = match inputs {
-        Some(inputs) => Some(try_prediction(project, deployment.name.clone(), inputs, arm).await),
+        Some(inputs) => {
+            Some(try_prediction(project, deployment.name.clone(), inputs, arm, explain).await)
+        }
         None => None,
     };
     Ok(Playground {
@@ -67,13 +70,14 @@ pub struct TriedPrediction {
     pub milliseconds: f64,
 }
 
-/// `inputs` is JSON: one row, or a list of rows. `arm` forces stable or canary.
+/// `inputs` is JSON: one row, or a list of rows. `arm` forces stable or canary; `explain` asks what each input adds.
 #[server(endpoint = "try_prediction")]
 pub async fn try_prediction(
     project: Name,
     deployment: Name,
     inputs: String,
     arm: Option<Route>,
+    #[server(default)] explain: bool,
 ) -> Result<TriedPrediction, AppError> {
     let (_, actor) = signed_in()?;
     let context = use_context::<RequestContext>().ok_or_else(|| {
@@ -92,7 +96,7 @@ pub async fn try_prediction(
     let inputs = serde_json::from_value(inputs.clone()).map_err(|_| wrong(inputs.to_string()))?;
     let started = std::time::Instant::now();
     let request = domain::predictions::PredictRequest { inputs };
-    let response = (context.predict)(actor, project, deployment, request, arm).await?;
+    let response = (context.predict)(actor, project, deployment, request, arm, explain).await?;
     Ok(TriedPrediction {
         response,
         milliseconds: started.elapsed().as_secs_f64() * 1000.0,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -156,6 +157,7 @@ CREATING: list[Callable[[Any, dict[str, str]], Any]] = [
     lambda client, key: client.scoring_runs.create("t", model="m", version=1, **key),
     lambda client, key: client.rollouts.start("price", 2, **key),
     lambda client, key: client.async_predictions.submit("price", {"rooms": 3}, **key),
+    lambda client, key: client.models.import_onnx("m", b"onnx", **key),
 ]
 
 
@@ -201,6 +203,26 @@ def test_an_upload_is_sent_again_from_its_start(kind: str) -> None:
         mocked.call(lambda client: client.datasets.upload("t", b"a,b\n" * 200_000, format="csv"))
     assert bodies == [b"a,b\n" * 200_000] * 2
     assert mocked.requests[0].headers["content-length"] == "800000"
+
+
+def test_a_model_is_sent_as_a_form_with_what_is_said_of_it(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "m.onnx"
+    file.write_bytes(b"\x08\x07onnx")
+    mocked = Mocked(kind, [problem(503), problem(404)])
+    signature = {"output": {"name": "survived"}}
+    with pytest.raises(NotFoundError):
+        mocked.call(lambda client: client.models.import_onnx("m", file, signature=signature))
+    first, second = mocked.requests
+    assert first.content == second.content
+    assert first.headers["content-length"] == str(len(first.content))
+    media, boundary = first.headers["content-type"].split("; boundary=")
+    assert media == "multipart/form-data"
+    parts = first.content.split(b"--" + boundary.encode())
+    assert [part.split(b"\r\n\r\n")[1] for part in parts[1:3]] == [
+        b'{"output": {"name": "survived"}}\r\n',
+        b"\x08\x07onnx\r\n",
+    ]
+    assert parts[3] == b"--\r\n"
 
 
 def test_retries_are_logged_without_the_key(kind: str, caplog: pytest.LogCaptureFixture) -> None:

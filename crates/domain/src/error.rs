@@ -72,6 +72,9 @@ pub enum Error {
     /// `If-Match` named another revision than the present one.
     #[error("{message}")]
     PreconditionFailed { message: String },
+    /// The request is right, but asks for something that this model can not do.
+    #[error("{message}")]
+    Unsupported { code: &'static str, message: String },
     #[error("{0}")]
     Unauthenticated(String),
     #[error("{0}")]
@@ -152,7 +155,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => "not_found",
             Self::Invalid(_) => "invalid_input",
-            Self::Conflict { code, .. } => code,
+            Self::Conflict { code, .. } | Self::Unsupported { code, .. } => code,
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
@@ -177,7 +180,7 @@ impl Error {
             Self::Conflict { .. } => 409,
             Self::PreconditionFailed { .. } => 412,
             Self::TooLarge { .. } => 413,
-            Self::Invalid(_) => 422,
+            Self::Invalid(_) | Self::Unsupported { .. } => 422,
             Self::RateLimited { .. } | Self::BudgetUsedUp { .. } => 429,
             Self::ModelFailed(_) | Self::Internal(_) => 500,
             Self::Unavailable { .. } | Self::Overloaded { .. } => 503,

@@ -7,6 +7,7 @@ pub mod async_predictions;
 pub mod budgets;
 pub mod callbacks;
 pub mod datasets;
+pub mod dates;
 pub mod deployments;
 pub mod error;
 pub mod events;

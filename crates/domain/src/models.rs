@@ -1,4 +1,5 @@
 mod classification;
+mod import;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,10 @@ use crate::{Name, Timestamp};
 
 pub use classification::{
     Calibration, ClassCurves, ClassEvaluation, ClassMetrics, CurvePoint, Threshold,
+};
+pub use import::{
+    GivenInput, GivenOutput, GivenSignature, MAX_CATEGORIES, MAX_CATEGORY, MAX_ONNX_BYTES,
+    is_input_name,
 };
 
 /// One input of a model: the upload's column becomes the contract at predict time.
@@ -196,7 +201,9 @@ pub struct ModelVersion {
     pub algorithm: String,
     pub params: serde_json::Value,
     /// Held-out metrics: of a regression `mae`, `rmse`, `r2`, of a classification `log_loss`, `accuracy`, `roc_auc`, `pr_auc`, `f1`,
-    /// `brier`; the same of what one would say without a model as `baseline_mae` and so on; `train_rows`, `test_rows`, `features`.
+    /// `brier`; the same of what one would say without a model as `baseline_mae` and so on; `train_rows`, `test_rows`, `features`; with
+    /// `split.folds` also `folds`, how many were judged, and over them the mean and the standard deviation of each metric as `folds_mae`,
+    /// `folds_mae_std` and so on.
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
     pub dataset: Option<Name>,
@@ -235,16 +242,23 @@ pub struct Evaluation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classification: Option<ClassEvaluation>,
     /// Of a linear model, in the units of the standardised inputs, largest effect first. Of a logistic regression the effects are
-    /// on the logarithm of the odds, with several classes on each class's own.
+    /// on the logarithm of the odds, with several classes on each class's own; of `poisson`, `gamma` and `tweedie` on the logarithm
+    /// of the prediction.
     pub coefficients: Vec<Coefficient>,
     /// What a prediction starts from; 0 where each class starts from its own.
     pub intercept: f64,
     /// Of a model of trees, most important first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub importances: Vec<Importance>,
+    /// How much worse the model does without each input. None of versions of before it was measured, and where there was no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permutation: Option<Permutation>,
     /// Of `auto`, what it tried, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
+    /// What to look at before the metrics are believed: held-out rows that are training rows too, columns that say the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Columns that the pipeline left out, and why (`constant`, `collinear with ...`, `id-like`, `all missing`, `unused`).
     pub dropped: Vec<DroppedColumn>,
 }
@@ -278,6 +292,31 @@ pub struct Importance {
     pub gain: f64,
     /// How many splits ask for the input.
     pub splits: u64,
+}
+
+/// How much worse a model does on held-out rows when an input's values are dealt out anew among them, so that they say nothing of the
+/// row that they stand in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Permutation {
+    /// What rises.
+    pub metric: Metric,
+    /// Held-out rows that it was measured on, 2,000 at most.
+    pub rows: u32,
+    /// How often each input was dealt out anew: 5 times, if there was time.
+    pub repeats: u32,
+    /// Largest rise first. Inputs that there was no time for are left out.
+    pub importances: Vec<PermutationImportance>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PermutationImportance {
+    pub feature: String,
+    /// By how much the metric rises, on average. About 0, or below, for an input that says nothing of new rows.
+    pub mean: f64,
+    /// Standard deviation over the repeats.
+    pub std: f64,
 }
 
 /// An algorithm that `auto` tried on parts of the training rows, each held out once.

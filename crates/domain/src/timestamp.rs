@@ -5,8 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
-/// Room for any moment as RFC 3339 has it, in bytes.
-const LONGEST: usize = 40;
+/// How RFC 3339 has any moment that is written, filled in by [`Timestamp::text`].
+const ZERO: [u8; 30] = *b"0000-00-00T00:00:00.000000000Z";
+/// How many of these bytes stand before the fraction of a second.
+const SECONDS: usize = 19;
 
 /// A moment in UTC, to the microsecond (what Postgres keeps); RFC 3339 on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +51,60 @@ impl Timestamp {
     pub fn into_inner(self) -> OffsetDateTime {
         self.0
     }
+
+    /// As it is displayed, for who writes many of them. `None` outside the years 0 to 9999, for which there is no such text.
+    #[must_use]
+    pub fn text(self) -> Option<TimestampText> {
+        let Self(moment) = self;
+        let (year, month, day) = moment.to_calendar_date();
+        let year = u32::try_from(year).ok().filter(|year| *year < 10_000)?;
+        let mut text = ZERO;
+        let mut put = |place: usize, number: u32| {
+            text[place] = b'0' + (number / 10) as u8;
+            text[place + 1] = b'0' + (number % 10) as u8;
+        };
+        put(0, year / 100);
+        put(2, year % 100);
+        put(5, u8::from(month).into());
+        put(8, day.into());
+        put(11, moment.hour().into());
+        put(14, moment.minute().into());
+        put(17, moment.second().into());
+        let mut nanos = moment.nanosecond();
+        let mut end = SECONDS;
+        if nanos > 0 {
+            // Zeros at the end are left out.
+            let mut digits = 9;
+            while nanos % 10 == 0 {
+                nanos /= 10;
+                digits -= 1;
+            }
+            end += 1 + digits;
+            for place in (SECONDS + 1..end).rev() {
+                text[place] = b'0' + (nanos % 10) as u8;
+                nanos /= 10;
+            }
+        }
+        text[end] = b'Z';
+        Some(TimestampText {
+            text,
+            length: end + 1,
+        })
+    }
+}
+
+/// A moment as RFC 3339 has it.
+#[derive(Clone, Copy, Debug)]
+pub struct TimestampText {
+    text: [u8; ZERO.len()],
+    length: usize,
+}
+
+impl TimestampText {
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
+    }
 }
 
 impl From<OffsetDateTime> for Timestamp {
@@ -69,13 +125,8 @@ impl From<Timestamp> for OffsetDateTime {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; LONGEST];
-        let mut rest = text.as_mut_slice();
-        let written = self.0.format_into(&mut rest, &Rfc3339);
-        written.map_err(|_| fmt::Error)?;
-        let length = LONGEST - rest.len();
-        let text = text.get(..length).map(str::from_utf8);
-        f.write_str(text.and_then(Result::ok).ok_or(fmt::Error)?)
+        let text = self.text().ok_or(fmt::Error)?;
+        f.write_str(str::from_utf8(text.as_bytes()).map_err(|_| fmt::Error)?)
     }
 }
 

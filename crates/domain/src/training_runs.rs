@@ -1,4 +1,6 @@
 mod algorithm;
+mod parameter;
+mod split;
 
 use std::collections::BTreeMap;
 
@@ -8,9 +10,13 @@ use crate::ids::TrainingRunId;
 use crate::models::Task;
 use crate::{Error, FieldError, Name, Result, Timestamp};
 
-pub use algorithm::{
-    Algorithm, BUDGET, L1_RATIO, LOGISTIC_PENALTY, Named, PENALTY, Parameter, Params, SEED,
+pub use algorithm::{Algorithm, Named};
+pub use parameter::{
+    BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
+    LOGISTIC_PENALTY, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING, TREE_DEPTH,
+    TREE_LEAF_ROWS, TREES,
 };
+pub use split::{Split, SplitMethod};
 
 /// A classifier tells at most so many classes apart.
 pub const MAX_CLASSES: usize = 100;
@@ -38,68 +44,21 @@ pub struct TrainingSpec {
     pub model: Name,
     pub algorithm: Algorithm,
     /// What the algorithm is run with, the defaults for what is left out. `linear_regression` takes none; `ridge` and
-    /// `lasso` take `penalty` (0 to 1,000,000; 0.01), `elastic_net` also `l1_ratio` (0 to 1, 0.5); `logistic_regression` takes `penalty`
-    /// (0.000001 to 1,000,000; 0.001); `gradient_boosting` takes `budget` (0.1 to 2, 1) and `seed` (42).
+    /// `lasso` take `penalty` (0 to 1,000,000; 0.01), `elastic_net` also `l1_ratio` (0 to 1, 0.5); `logistic_regression`, `poisson`,
+    /// `gamma` and `tweedie` take `penalty` (0.000001 to 1,000,000; 0.001), `tweedie` also `power` (1.01 to 1.99, 1.5); `naive_bayes`
+    /// takes `smoothing` (0.001 to 1,000; 1); `decision_tree` takes `max_depth` (1 to 30, 8) and `min_leaf_rows` (1 to 100,000; 20);
+    /// `random_forest` takes `trees` (1 to 1,000; 200), `max_depth` (1 to 30, 30), `min_leaf_rows` (1 to 100,000; 3), `feature_share`
+    /// (0.01 to 1, 0.33) and `seed` (42); `gradient_boosting` takes `budget` (0.1 to 2, 1) and `seed` (42).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub params: Option<serde_json::Map<String, serde_json::Value>>,
-    /// All columns but the target unless told.
+    /// All columns but the target and that of the split unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
     #[serde(default)]
     pub split: Split,
     #[serde(default)]
     pub budget: TrainingBudget,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct Split {
-    /// Unless told, `stratified` for a classification and `random` for a regression. A run has it filled in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<SplitMethod>,
-    /// Share of rows held out for the metrics: 0.05 to 0.5.
-    pub test_fraction: f64,
-    pub seed: u64,
-}
-
-impl Default for Split {
-    fn default() -> Self {
-        Self {
-            method: None,
-            test_fraction: 0.2,
-            seed: 42,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum SplitMethod {
-    Random,
-    /// Of each class the same share is held out, and at least one row.
-    Stratified,
-}
-
-impl SplitMethod {
-    /// Unless told.
-    #[must_use]
-    pub fn of(task: Task) -> Self {
-        match task {
-            Task::Regression => Self::Random,
-            Task::Classification => Self::Stratified,
-        }
-    }
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::Stratified => "stratified",
-        }
-    }
 }
 
 /// What the child process may use.
@@ -128,17 +87,7 @@ impl TrainingSpec {
     /// # Errors
     /// Every field that is out of range, at once.
     pub fn check(&self) -> Result<()> {
-        let mut errors = Vec::new();
-        if !(0.05..=0.5).contains(&self.split.test_fraction) {
-            errors.push(
-                FieldError::new(
-                    "/split/test_fraction",
-                    "out_of_range",
-                    "a number from 0.05 to 0.5",
-                )
-                .got(self.split.test_fraction.to_string()),
-            );
-        }
+        let mut errors = self.split.check(&self.target);
         if !(1..=86_400).contains(&self.budget.seconds) {
             errors.push(
                 FieldError::new(
@@ -293,8 +242,8 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunError {
-    /// `invalid_target`, `invalid_features`, `too_few_rows`, `unreadable_data`, `out_of_memory`, `out_of_time`, `crashed`, `internal`;
-    /// of a scoring run also `unreadable_model`, `too_large`.
+    /// `invalid_target`, `invalid_features`, `invalid_split`, `too_few_rows`, `unreadable_data`, `out_of_memory`, `out_of_time`,
+    /// `crashed`, `internal`; of a scoring run also `unreadable_model`, `too_large`.
     pub code: String,
     pub message: String,
     /// The likely fix, as one sentence.

@@ -1,5 +1,6 @@
 use domain::Timestamp;
 use proptest::prelude::*;
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 /// From the year 0 to the year 9999, in microseconds since 1970.
@@ -14,6 +15,7 @@ proptest! {
         let moment = OffsetDateTime::UNIX_EPOCH + Duration::microseconds(micros);
         let moment = Timestamp::from(moment);
         let text = moment.to_string();
+        prop_assert_eq!(&text, &moment.into_inner().format(&Rfc3339).unwrap());
         prop_assert!(text.ends_with('Z'), "{}", text);
         prop_assert_eq!(text.parse(), Ok(moment));
     }

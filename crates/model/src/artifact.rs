@@ -1,4 +1,7 @@
+mod background;
 mod classifier;
+mod densities;
+mod onnx;
 mod trees;
 
 use std::collections::HashSet;
@@ -7,8 +10,13 @@ use domain::datasets::ColumnType;
 use domain::models::{InputField, OutputField, Signature, Task};
 use serde_json::{Map, Value as Json};
 
+pub(crate) use background::Sum;
+pub use background::{Background, Reference};
 pub use classifier::{Classifier, Link, Score};
-pub use trees::{Node, Split, Test, Tree, Trees};
+pub use densities::{Densities, Density};
+pub(crate) use onnx::OTHER_TEXT;
+pub use onnx::{Answer, Onnx, Wiring, can_be_missing, suits};
+pub use trees::{MAX_TREES, Node, Split, Test, Tree, Trees};
 
 /// A trained model, whole: what it takes, and what it makes of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,14 +27,19 @@ pub struct Artifact {
     pub params: Map<String, Json>,
     pub signature: Signature,
     pub body: Body,
+    /// What explanations measure from; none of models that were made before there were explanations, or elsewhere.
+    pub background: Option<Background>,
 }
 
 /// How a prediction is made of the inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     Linear(Linear),
+    /// The logarithm of the prediction, which is above 0.
+    Exponential(Linear),
     Trees(Trees),
     Classifier(Classifier),
+    Onnx(Onnx),
 }
 
 /// A sum with one term for each input.
@@ -119,6 +132,7 @@ impl Artifact {
             params: Map::new(),
             signature: Signature { inputs, output },
             body: Body::Classifier(classifier),
+            background: None,
         }
     }
 
@@ -136,6 +150,7 @@ impl Artifact {
                 output: OutputField::regression(output),
             },
             body,
+            background: None,
         }
     }
 
@@ -153,18 +168,25 @@ impl Artifact {
             check_input(input)?;
         }
         check_output(&self.signature.output, &self.body)?;
-        match &self.body {
-            Body::Linear(linear) => linear.check(inputs),
+        let checked = match &self.body {
+            Body::Linear(linear) | Body::Exponential(linear) => linear.check(inputs),
             Body::Trees(trees) => trees.check(inputs),
             Body::Classifier(classifier) => classifier.check(&self.signature),
+            Body::Onnx(onnx) => onnx.check(&self.signature),
+        };
+        checked?;
+        match &self.background {
+            None => Ok(()),
+            Some(background) => background.check(self),
         }
     }
 }
 
 fn check_output(output: &OutputField, body: &Body) -> Result<(), ArtifactError> {
     let task = match body {
-        Body::Linear(_) | Body::Trees(_) => Task::Regression,
+        Body::Linear(_) | Body::Exponential(_) | Body::Trees(_) => Task::Regression,
         Body::Classifier(_) => Task::Classification,
+        Body::Onnx(onnx) => onnx.wiring().answer.task(),
     };
     if output.task != task {
         return inconsistent(format!(

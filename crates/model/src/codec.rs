@@ -3,19 +3,24 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | the mark `VOLARYM\0` |
-//! | 2 | format version: 1 for a linear model, 2 for one of trees, 3 for a classifier |
+//! | 2 | format version: 1 for a linear model, 2 for one of trees, 3 for a classifier, 4 for an imported ONNX file, 6 for the exponential of a linear model, 7 for a classifier of densities or of shares |
+//! | 2 | of format version 5 alone, which is one of these with a background: the format version without it |
 //! | 4 | length of the header |
 //! | n | header: JSON with the algorithm, its parameters, the signature and, of a linear model, the kind of each transform |
 //! | n | the body |
+//! | n | of format version 5 alone: the background, see [`background`] |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The body of a linear model is the count of its numbers (4 bytes) and the numbers as 64-bit floats: the intercept, then
 //! each transform's. That of trees is in [`trees`]. The header of a classifier has its link and the kind of each score, and
-//! the scores are bodies as these, one behind the other.
+//! the scores are bodies as these, one behind the other. That of an imported model is in [`onnx`].
 //!
 //! The same artifact always gives the same bytes, so the hash of the file names the model.
 
+mod background;
 mod classifier;
+mod densities;
+mod onnx;
 mod trees;
 
 use domain::models::Signature;
@@ -23,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{Artifact, ArtifactError, Body, Linear, Transform};
+use crate::artifact::{Artifact, ArtifactError, Body, Classifier, Linear, Link, Score, Transform};
 
 const MAGIC: &[u8; 8] = b"VOLARYM\0";
 const CHECKSUM_BYTES: usize = 32;
@@ -32,12 +37,19 @@ const CHECKSUM_BYTES: usize = 32;
 const LINEAR_VERSION: u16 = 1;
 const TREES_VERSION: u16 = 2;
 const CLASSIFIER_VERSION: u16 = 3;
+const ONNX_VERSION: u16 = 4;
+/// Of a model that can be explained: one of the others, and its background.
+const BACKGROUND_VERSION: u16 = 5;
+
+const EXPONENTIAL_VERSION: u16 = 6;
+/// Of classifiers whose link is [`Link::Shares`], or whose scores are densities.
+const SHARES_VERSION: u16 = 7;
 
 /// The newest version that [`encode`] writes and [`decode`] reads.
-pub const FORMAT_VERSION: u16 = CLASSIFIER_VERSION;
+pub const FORMAT_VERSION: u16 = SHARES_VERSION;
 
-/// The largest artifact that is written or read: 64 MiB.
-pub const MAX_BYTES: usize = 64 << 20;
+/// The largest artifact that is written or read: 68 MiB, the largest ONNX file and its header.
+pub const MAX_BYTES: usize = 68 << 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +87,7 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
     );
     let mut content = Vec::new();
     let (version, header) = match &artifact.body {
-        Body::Linear(linear) => {
+        Body::Linear(linear) | Body::Exponential(linear) => {
             let transforms = write_linear(linear, &mut content);
             let header = LinearHeader {
                 algorithm,
@@ -83,7 +95,11 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
                 signature,
                 transforms,
             };
-            (LINEAR_VERSION, serde_json::to_vec(&header))
+            let version = match &artifact.body {
+                Body::Exponential(_) => EXPONENTIAL_VERSION,
+                _ => LINEAR_VERSION,
+            };
+            (version, serde_json::to_vec(&header))
         }
         Body::Trees(trees) => {
             trees::write(trees, &mut content);
@@ -103,12 +119,26 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
                 link,
                 scores,
             };
-            (CLASSIFIER_VERSION, serde_json::to_vec(&header))
+            (classifier_version(classifier), serde_json::to_vec(&header))
+        }
+        Body::Onnx(onnx) => {
+            let header = onnx::Header {
+                algorithm,
+                params,
+                signature,
+                wiring: onnx::write(onnx, &mut content),
+            };
+            (ONNX_VERSION, serde_json::to_vec(&header))
         }
     };
     let header = header.map_err(|error| ArtifactError::Header(error.to_string()))?;
 
-    let size = MAGIC.len() + 2 + 4 + header.len() + content.len() + CHECKSUM_BYTES;
+    let mut versions = version.to_le_bytes().to_vec();
+    if let Some(background) = &artifact.background {
+        versions.splice(..0, BACKGROUND_VERSION.to_le_bytes());
+        background::write(background, &mut content);
+    }
+    let size = MAGIC.len() + versions.len() + 4 + header.len() + content.len() + CHECKSUM_BYTES;
     if size > MAX_BYTES {
         return Err(ArtifactError::TooLarge {
             bytes: size,
@@ -117,12 +147,22 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
     }
     let mut bytes = Vec::with_capacity(size);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&versions);
     bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&header);
     bytes.extend_from_slice(&content);
     bytes.extend_from_slice(&Sha256::digest(&bytes));
     Ok(bytes)
+}
+
+/// The lowest that can tell it, which the most releases read.
+fn classifier_version(classifier: &Classifier) -> u16 {
+    let is_densities = |score: &Score| matches!(score, Score::Densities(_));
+    if classifier.link == Link::Shares || classifier.scores.iter().any(is_densities) {
+        SHARES_VERSION
+    } else {
+        CLASSIFIER_VERSION
+    }
 }
 
 /// Writes the numbers, and says what they are.
@@ -194,16 +234,33 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         return Err(ArtifactError::Checksum);
     }
 
+    let has_background = version == BACKGROUND_VERSION;
+    let version = if has_background {
+        u16::from_le_bytes(reader.array("in its body's version")?)
+    } else {
+        version
+    };
+    if !(1..=FORMAT_VERSION).contains(&version) || version == BACKGROUND_VERSION {
+        return Err(ArtifactError::Inconsistent(format!(
+            "its body has the format version {version}, which is none of a body"
+        )));
+    }
     let header_length = reader.length("in its header's length")?;
     let header = reader.take(header_length, "in its header")?;
-    let artifact = match version {
-        LINEAR_VERSION => {
+    let mut artifact = match version {
+        LINEAR_VERSION | EXPONENTIAL_VERSION => {
             let header: LinearHeader = parse(header)?;
+            let linear = read_linear(header.transforms, &mut reader)?;
             Artifact {
                 algorithm: header.algorithm,
                 params: header.params,
                 signature: header.signature,
-                body: Body::Linear(read_linear(header.transforms, &mut reader)?),
+                body: if version == EXPONENTIAL_VERSION {
+                    Body::Exponential(linear)
+                } else {
+                    Body::Linear(linear)
+                },
+                background: None,
             }
         }
         TREES_VERSION => {
@@ -213,18 +270,33 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
                 params: header.params,
                 signature: header.signature,
                 body: Body::Trees(trees::read(&mut reader)?),
+                background: None,
             }
         }
-        _ => {
+        CLASSIFIER_VERSION | SHARES_VERSION => {
             let header: classifier::Header = parse(header)?;
             Artifact {
                 algorithm: header.algorithm,
                 params: header.params,
                 signature: header.signature,
                 body: Body::Classifier(classifier::read(header.link, header.scores, &mut reader)?),
+                background: None,
+            }
+        }
+        _ => {
+            let header: onnx::Header = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Onnx(onnx::read(header.wiring, &mut reader)?),
+                background: None,
             }
         }
     };
+    if has_background {
+        artifact.background = Some(background::read(&artifact.body, &mut reader)?);
+    }
     if reader.rest.len() != CHECKSUM_BYTES {
         return Err(ArtifactError::Inconsistent(
             "bytes stand between the body and the checksum".to_owned(),

@@ -3,6 +3,7 @@
 //! [`Artifact`] is what training makes; [`encode`] and [`decode`] turn it into the bytes of a file and back.
 //! [`Predictor`] is an artifact prepared for speed: [`check_row`] turns a request's row into values in the
 //! signature's order, [`Predictor::predict`] turns those into a number, or into a probability for each class.
+//! [`Predictor::explain`] says what each of them adds to that.
 
 mod artifact;
 mod codec;
@@ -10,9 +11,13 @@ mod predictor;
 mod row;
 
 pub use artifact::{
-    Artifact, ArtifactError, Body, Classifier, Linear, Link, Node, Score, Split, Test, Transform,
-    Tree, Trees,
+    Answer, Artifact, ArtifactError, Background, Body, Classifier, Densities, Density, Linear,
+    Link, MAX_TREES, Node, Onnx, Reference, Score, Split, Test, Transform, Tree, Trees, Wiring,
+    can_be_missing, suits,
 };
 pub use codec::{FORMAT_VERSION, MAX_BYTES, decode, encode};
-pub use predictor::{OTHER, PredictError, Predictor, Value, label};
+pub use predictor::{
+    Explanation, Feed, FeedError, Member, NotExplainable, OTHER, Observer, PredictError, Predictor,
+    Value, label,
+};
 pub use row::{check_row, check_value, input_names};

@@ -1,6 +1,11 @@
 mod classifier;
+mod densities;
+mod explain;
 mod forest;
 mod linear;
+mod member;
+mod observe;
+mod onnx;
 
 use std::collections::HashMap;
 
@@ -9,10 +14,16 @@ use domain::models::Signature;
 
 use crate::artifact::{Artifact, Body};
 use classifier::Scores;
+use explain::Explainer;
 use forest::Forest;
 use linear::Terms;
+use onnx::Graph;
 
 pub use classifier::label;
+pub use explain::{Explanation, NotExplainable};
+pub use member::Member;
+pub use observe::Observer;
+pub use onnx::{Feed, FeedError};
 
 /// The index of a category that the signature does not name.
 pub const OTHER: u32 = u32::MAX;
@@ -39,13 +50,19 @@ pub enum PredictError {
     WrongKind { slot: usize },
     #[error("there is room for {room} numbers, but the model gives {width}")]
     WrongWidth { width: usize, room: usize },
+    #[error("the graph of the imported model can not compute this row")]
+    NotComputed,
+    #[error("the model can not be explained: {0}")]
+    NotExplainable(#[from] NotExplainable),
 }
 
-/// A model prepared for speed: a row takes no allocation and no recursion.
+/// A model prepared for speed: a row takes no allocation and no recursion, unless it is imported.
 #[derive(Clone, Debug)]
 pub struct Predictor {
     signature: Signature,
     kernel: Kernel,
+    explainer: Result<Explainer, NotExplainable>,
+    members: Vec<Member>,
     slots: HashMap<String, usize>,
     categories: Vec<Categories>,
 }
@@ -53,8 +70,11 @@ pub struct Predictor {
 #[derive(Clone, Debug)]
 enum Kernel {
     Linear(Terms),
+    /// The logarithm of the prediction.
+    Exponential(Terms),
     Forest(Forest),
     Classifier(Scores),
+    Graph(Graph),
 }
 
 /// Few categories are found faster by comparing than by hashing.
@@ -66,6 +86,8 @@ enum Categories {
 }
 
 const FEW: usize = 12;
+/// So many steps through trees take some microseconds: about what it takes to hand a row to another thread.
+const MANY_STEPS: usize = 1_000;
 
 impl Predictor {
     /// The artifact must have passed [`Artifact::check`], as every decoded one has.
@@ -73,14 +95,18 @@ impl Predictor {
     pub fn new(artifact: &Artifact) -> Self {
         let kernel = match &artifact.body {
             Body::Linear(linear) => Kernel::Linear(Terms::new(linear)),
+            Body::Exponential(linear) => Kernel::Exponential(Terms::new(linear)),
             Body::Trees(trees) => Kernel::Forest(Forest::new(trees, &artifact.signature.inputs)),
             Body::Classifier(classifier) => {
                 Kernel::Classifier(Scores::new(classifier, &artifact.signature))
             }
+            Body::Onnx(onnx) => Kernel::Graph(Graph::new(onnx, &artifact.signature)),
         };
         let inputs = &artifact.signature.inputs;
         Self {
+            explainer: Explainer::new(artifact, &kernel),
             kernel,
+            members: inputs.iter().map(Member::new).collect(),
             slots: inputs
                 .iter()
                 .enumerate()
@@ -130,6 +156,11 @@ impl Predictor {
         }
     }
 
+    #[inline]
+    pub fn member(&self, slot: usize) -> Option<&Member> {
+        self.members.get(slot)
+    }
+
     pub fn kind(&self, slot: usize) -> Option<ColumnType> {
         self.signature.inputs.get(slot).map(|input| input.kind)
     }
@@ -166,8 +197,9 @@ impl Predictor {
     #[inline]
     pub fn width(&self) -> usize {
         match &self.kernel {
-            Kernel::Linear(_) | Kernel::Forest(_) => 1,
+            Kernel::Linear(_) | Kernel::Exponential(_) | Kernel::Forest(_) => 1,
             Kernel::Classifier(scores) => scores.classes(),
+            Kernel::Graph(graph) => graph.width(),
         }
     }
 
@@ -187,6 +219,9 @@ impl Predictor {
         if let Kernel::Classifier(scores) = &self.kernel {
             return scores.predict(row, out);
         }
+        if let Kernel::Graph(graph) = &self.kernel {
+            return graph.predict(row, out);
+        }
         let room = out.len();
         let [number] = out else {
             return Err(PredictError::WrongWidth { width: 1, room });
@@ -203,10 +238,16 @@ impl Predictor {
     pub fn number(&self, row: &[Value]) -> Result<f64, PredictError> {
         let sum = match &self.kernel {
             Kernel::Linear(terms) => terms.predict(row)?,
+            Kernel::Exponential(terms) => terms.predict(row)?.exp(),
             Kernel::Forest(forest) => forest.predict(row)?,
             Kernel::Classifier(scores) => {
                 let width = scores.classes();
                 return Err(PredictError::WrongWidth { width, room: 1 });
+            }
+            Kernel::Graph(graph) => {
+                let mut number = [0.0];
+                graph.predict(row, &mut number)?;
+                number[0]
             }
         };
         finite(sum)
@@ -217,9 +258,10 @@ impl Predictor {
     pub fn gains_from_batches(&self) -> bool {
         match &self.kernel {
             // Less than a microsecond for a row, and no less for the next one.
-            Kernel::Linear(_) => false,
-            Kernel::Forest(_) => true,
-            Kernel::Classifier(scores) => scores.has_trees(),
+            Kernel::Linear(_) | Kernel::Exponential(_) => false,
+            Kernel::Forest(forest) => forest.steps_of_row() >= MANY_STEPS,
+            Kernel::Classifier(scores) => scores.steps_of_row() >= MANY_STEPS,
+            Kernel::Graph(_) => true,
         }
     }
 
@@ -237,7 +279,7 @@ impl Predictor {
             return vec![Err(PredictError::WrongWidth { width, room }); rows.len()];
         }
         match &self.kernel {
-            Kernel::Linear(_) => rows
+            Kernel::Linear(_) | Kernel::Exponential(_) => rows
                 .iter()
                 .zip(out.chunks_mut(width))
                 .map(|(row, out)| self.predict(row.as_ref(), out))
@@ -251,6 +293,7 @@ impl Predictor {
                 done
             }
             Kernel::Classifier(scores) => scores.predict_batch(rows, out),
+            Kernel::Graph(graph) => graph.predict_batch(rows, out),
         }
     }
 }

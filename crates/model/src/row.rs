@@ -56,6 +56,16 @@ pub fn check_value(
     slot: usize,
     json: &Json,
 ) -> Result<Value, (&'static str, String)> {
+    let value = read_value(predictor, slot, json)?;
+    predictor.refusal(slot, value).map_or(Ok(value), Err)
+}
+
+/// A value of the input's kind.
+fn read_value(
+    predictor: &Predictor,
+    slot: usize,
+    json: &Json,
+) -> Result<Value, (&'static str, String)> {
     let input = &predictor.signature().inputs[slot];
     match (input.kind, json) {
         (_, Json::Null) if input.nullable => Ok(Value::Missing),

@@ -58,6 +58,24 @@ impl Blobs {
         stream: impl Stream<Item = io::Result<Bytes>> + Send,
         limit: u64,
     ) -> Result<StoredBlob> {
+        let (temp, stored) = self.receive(stream, limit).await?;
+        let blobs = self.clone();
+        blocking(move || {
+            blobs.keep(&temp, &stored)?;
+            Ok(stored)
+        })
+        .await
+    }
+
+    /// Streams to a temporary file while hashing: for what is looked at and not kept.
+    ///
+    /// # Errors
+    /// As [`Self::put_stream`].
+    pub async fn receive(
+        &self,
+        stream: impl Stream<Item = io::Result<Bytes>> + Send,
+        limit: u64,
+    ) -> Result<(TempFile, StoredBlob)> {
         let mut writing = Writing {
             temp: self.temp()?,
             hash: Sha256::new(),
@@ -87,15 +105,13 @@ impl Blobs {
                 writing = blocking(move || writing.write(&full)).await?;
             }
         }
-        let blobs = self.clone();
         blocking(move || {
             let done = writing.write(&batch)?;
             let stored = StoredBlob {
                 sha256: hex::encode(done.hash.finalize()),
                 bytes: done.bytes,
             };
-            blobs.keep(&done.temp, &stored)?;
-            Ok(stored)
+            Ok((done.temp, stored))
         })
         .await
     }

@@ -1,3 +1,5 @@
+mod import;
+
 use domain::ids::{ModelId, ProjectId};
 use domain::models::{Alias, Model, ModelSummary, ModelVersion};
 use domain::page::PageRequest;
@@ -9,6 +11,8 @@ use store::models::ModelRow;
 
 use crate::ledger::Entry;
 use crate::{Platform, access, events, ledger, page};
+
+pub use import::{Imported, import, may_import};
 
 /// Newest first, each by its newest version.
 pub async fn list(

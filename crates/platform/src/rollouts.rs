@@ -3,7 +3,7 @@ mod judge;
 
 use std::collections::HashMap;
 
-use domain::ids::{DeploymentId, ModelId, ProjectId, RolloutId};
+use domain::ids::{DeploymentId, ProjectId, RolloutId};
 use domain::models::Task;
 use domain::rollouts::{Rollout, RolloutSpec, RolloutStatus};
 use domain::{Actor, Error, FieldError, Name, Permission, Result};
@@ -92,8 +92,9 @@ pub async fn start(
 
 /// Callers of one name get numbers or labels, not now these and now those.
 async fn check_task(conn: &mut Conn, row: &DeploymentRow, version: i32) -> Result<()> {
-    let stable = task(conn, row.model_id, row.stable_version).await?;
-    let canary = task(conn, row.model_id, version).await?;
+    let versions = [row.stable_version, version];
+    let outputs = store::models::outputs(conn, row.model_id, &versions).await?;
+    let [stable, canary] = versions.map(|version| Some(outputs.get(&version)?.task));
     if stable == canary {
         return Ok(());
     }
@@ -104,11 +105,6 @@ async fn check_task(conn: &mut Conn, row: &DeploymentRow, version: i32) -> Resul
     Err(Error::Invalid(vec![
         FieldError::new("/version", "invalid", expected).got(version.to_string()),
     ]))
-}
-
-async fn task(conn: &mut Conn, model: ModelId, version: i32) -> Result<Option<Task>> {
-    let found = store::models::versions(conn, model, Some(version), false).await?;
-    Ok(found.first().map(|version| version.signature.output.task))
 }
 
 pub async fn get(

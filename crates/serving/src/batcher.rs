@@ -388,7 +388,7 @@ impl<M: PredictEach> Batcher<M> {
         let rows: Vec<_> = rows.iter().collect();
         let computed = self.compute_rows(model, &rows, max_batch);
         computed
-            .and_then(|computed| computed.of(0..rows.len()))
+            .and_then(ComputedRows::all)
             .map_err(NotComputed::Failed)
     }
 

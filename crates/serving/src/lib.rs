@@ -10,6 +10,7 @@ pub mod keys;
 pub mod limits;
 pub mod predict;
 pub mod predictions;
+mod random;
 pub mod recorder;
 pub mod request;
 pub mod room;
@@ -78,6 +79,8 @@ impl Default for Options {
 pub struct Serving {
     snapshot: ArcSwap<Snapshot>,
     started: Instant,
+    /// How many snapshots there have been before the present one.
+    serial: AtomicU64,
     /// Milliseconds from `started` to when the snapshot was last known to be what the database says; 0 before the first.
     confirmed: AtomicU64,
     pub recorder: Recorder,
@@ -100,6 +103,7 @@ impl Serving {
         Self {
             snapshot: ArcSwap::default(),
             started: Instant::now(),
+            serial: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             recorder: Recorder::new(options.log_share, options.log_redacted),
             tokens: Tokens::default(),
@@ -124,7 +128,14 @@ impl Serving {
     /// Requests that start from now on are answered from `next`.
     pub fn swap(&self, next: Snapshot) {
         self.snapshot.store(Arc::new(next));
+        self.serial.fetch_add(1, Ordering::Release);
         self.confirm();
+    }
+
+    /// The present snapshot's number. Whatever is found in a snapshot after it was asked for is as new as that number, or newer.
+    #[inline]
+    pub fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Acquire)
     }
 
     /// The present snapshot is what the database says now.

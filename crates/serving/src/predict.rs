@@ -4,10 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::models::OutputField;
 use domain::predictions::Route;
 use domain::{Error, FieldError, Result, Timestamp};
-
 use model::Predictor;
 
 use crate::batcher::{Batcher, Computed, NotComputed};
@@ -143,7 +141,7 @@ fn try_canary<D: Dialect>(
     }
     Err(Fallen {
         failed,
-        micros: micros(request.arrived),
+        micros: micros(request.arrived, Instant::now()),
     })
 }
 
@@ -152,8 +150,8 @@ impl Fallen {
     fn land(self, canary: &Canary, answered: Result<Answer>) -> Result<Answer> {
         let counters = &canary.arm.counters;
         match (self.failed, answered) {
-            // It is no fault of its that there was no room for it in memory.
-            (Failed::LetGo, answered) => answered,
+            // It is no fault of its that there was no room for it in memory, or that nobody can ask that of it.
+            (Failed::LetGo | Failed::Unfit(_), answered) => answered,
             // Of both; whoever refuses the request counts it.
             (
                 Failed::Crowded(_),
@@ -285,12 +283,16 @@ fn settle<D: Dialect>(
         Ok(done) => Ok(finish(recorder, version, counters, request, done)),
         Err(Failed::LetGo) => Err(versions::let_go()),
         Err(Failed::Crowded(error)) => Err(error),
+        Err(Failed::Unfit(error)) => {
+            counters.record_refused();
+            Err(error)
+        }
         Err(Failed::Refused(errors)) => {
             counters.record_refused();
             Err(Error::Invalid(errors))
         }
         Err(Failed::Model(reason)) => {
-            let micros = micros(request.arrived);
+            let micros = micros(request.arrived, Instant::now());
             counters.record(Outcome::Failed, micros);
             log(recorder, version, counters, request, micros, None);
             tracing::warn!(model = %version.model, version = version.number, request_id = request.request_id, reason, "prediction failed");
@@ -313,6 +315,8 @@ enum Failed {
     LetGo,
     /// Too many others wait for it.
     Crowded(Error),
+    /// Its model can not answer what is asked.
+    Unfit(Error),
     Refused(Vec<FieldError>),
     Model(String),
 }
@@ -325,9 +329,11 @@ fn attempt<D: Dialect>(
     let loaded = version.predictor();
     let predictor = loaded.as_deref().ok_or_else(|| not_loaded(version))?;
     let read = read(predictor, request)?;
-    let predictions = versions::predict(predictor, &read.rows).map_err(Failed::Model)?;
-    let output = &predictor.signature().output;
-    write(version, output, route, request, read, predictions, None)
+    let computed = Computed {
+        predictions: versions::predict(predictor, &read.rows).map_err(Failed::Model)?,
+        queued: None,
+    };
+    write(version, predictor, route, request, read, computed)
 }
 
 async fn attempt_in_batch<D: Dialect>(
@@ -346,12 +352,8 @@ async fn attempt_in_batch<D: Dialect>(
     let mut read = read(&predictor, request)?;
     let rows = std::mem::take(&mut read.rows);
     let computed = batcher.predict(&predictor, rows, deadline.into()).await;
-    let Computed {
-        predictions,
-        queued,
-    } = computed.map_err(|refused| not_computed(version, refused))?;
-    let output = &predictor.signature().output;
-    write(version, output, route, request, read, predictions, queued)
+    let computed = computed.map_err(|refused| not_computed(version, refused))?;
+    write(version, &predictor, route, request, read, computed)
 }
 
 fn not_loaded(version: &Version) -> Failed {
@@ -392,6 +394,8 @@ fn read<D: Dialect>(
     let started = Instant::now();
     let read = request.dialect.read(predictor, request.body);
     let (rows, asked) = read.map_err(Failed::Refused)?;
+    let fits = request.dialect.check_model(predictor, rows.len());
+    fits.map_err(Failed::Unfit)?;
     Ok(Read {
         rows,
         asked,
@@ -402,15 +406,16 @@ fn read<D: Dialect>(
 
 fn write<D: Dialect>(
     version: &Version,
-    output: &OutputField,
+    predictor: &Predictor,
     route: Route,
     request: &Request<'_, D>,
     read: Read<D::Asked>,
-    predictions: Vec<f64>,
-    queued: Option<Duration>,
+    computed: Computed,
 ) -> Result<Done, Failed> {
+    let queued = computed.queued;
     let predicted = Predicted {
-        predictions: Predictions::of(output, &predictions),
+        predictions: Predictions::of(&predictor.signature().output, &computed.predictions),
+        predictor,
         version,
         route,
         request_id: request.request_id,
@@ -431,7 +436,7 @@ fn write<D: Dialect>(
     };
     Ok(Done {
         answer,
-        predictions,
+        predictions: computed.predictions,
         at,
     })
 }
@@ -448,7 +453,7 @@ fn finish<D: Dialect>(
         predictions,
         at,
     } = done;
-    let micros = (at - request.arrived).as_micros() as u64;
+    let micros = micros(request.arrived, at);
     counters.record(Outcome::Answered, micros);
     log(
         recorder,
@@ -489,6 +494,7 @@ fn log<D: Dialect>(
     });
 }
 
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+fn micros(since: Instant, until: Instant) -> u64 {
+    let micros = until.saturating_duration_since(since).as_micros();
+    u64::try_from(micros).unwrap_or(u64::MAX)
 }

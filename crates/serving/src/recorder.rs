@@ -22,9 +22,9 @@ pub use counters::{Counters, Counts, Outcome, Subject};
 
 /// Sampled predictions that wait for the next flush, at most.
 const MAX_SAMPLES: usize = 1000;
-/// A request with a larger body is not logged, in bytes.
+/// The log has no room for a request with a larger body, in bytes.
 const MAX_SAMPLE_BYTES: usize = 64 << 10;
-/// Nor is one of which more is predicted: each class of each row is a number.
+/// Nor for one of which more is predicted: each class of each row is a number.
 const MAX_SAMPLE_NUMBERS: usize = 10_000;
 /// Roll-ups that wait while the database is away, at most: what comes then is counted no more.
 const MAX_PENDING: usize = 100_000;
@@ -219,15 +219,12 @@ impl Recorder {
         numbers: usize,
         sample: impl FnOnce() -> Option<Sample>,
     ) {
-        if self.sample_every == 0
-            || body.len() > MAX_SAMPLE_BYTES
-            || numbers > MAX_SAMPLE_NUMBERS
-            || !counters.is_sampled(self.sample_every, now)
-        {
+        if self.sample_every == 0 || !counters.is_sampled(self.sample_every, now) {
             return;
         }
+        let fits = body.len() <= MAX_SAMPLE_BYTES && numbers <= MAX_SAMPLE_NUMBERS;
         match self.samples.try_lock() {
-            Ok(mut samples) if samples.len() < MAX_SAMPLES => samples.extend(sample()),
+            Ok(mut samples) if fits && samples.len() < MAX_SAMPLES => samples.extend(sample()),
             _ => self.count_dropped(1),
         }
     }
@@ -459,6 +456,11 @@ mod tests {
             inputs,
             [r#"{"name":null,"x":1}"#, r#"[{"x":1},{"name":null,"x":2}]"#]
         );
+        let (large, small) = (vec![b' '; MAX_SAMPLE_BYTES + 1], b"{}".as_slice());
+        for (body, numbers) in [(&*large, 1), (small, MAX_SAMPLE_NUMBERS + 1)] {
+            recorder.sample(&counters, at(0), body, numbers, || None);
+        }
+        assert_eq!(recorder.take_dropped(), 2);
         for _ in 0..MAX_SAMPLES + 7 {
             log(b"{}");
         }

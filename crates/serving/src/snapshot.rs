@@ -14,6 +14,7 @@ use domain::{Name, Timestamp};
 use crate::batcher::{Batcher, Settings};
 use crate::gate::Gate;
 use crate::keys::Key;
+use crate::random::RandomMap;
 use crate::recorder::{Counters, Recorder, Subject};
 use crate::usage::KeyUsage;
 use crate::versions::Version;
@@ -21,11 +22,11 @@ use crate::versions::Version;
 #[derive(Debug, Default)]
 pub struct Snapshot {
     fingerprint: String,
-    projects: HashMap<ProjectId, Project>,
+    projects: RandomMap<ProjectId, Project>,
     project_ids: HashMap<String, ProjectId>,
-    keys: HashMap<[u8; 32], Arc<Key>>,
-    keys_by_id: HashMap<ApiKeyId, Arc<Key>>,
-    versions: HashMap<ModelVersionId, Arc<Version>>,
+    keys: RandomMap<[u8; 32], Arc<Key>>,
+    keys_by_id: RandomMap<ApiKeyId, Arc<Key>>,
+    versions: RandomMap<ModelVersionId, Arc<Version>>,
     /// The deployments that pages of other sites may call, by their names in all projects.
     open_to_pages: HashMap<String, Vec<Arc<Deployment>>>,
 }

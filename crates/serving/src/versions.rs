@@ -44,6 +44,8 @@ pub struct Version {
     cold_start: AtomicU64,
     /// Why it can not be loaded, or why its probe prediction fails, and since when.
     problem: RwLock<Option<(String, Instant)>>,
+    /// Whether there is one: every request asks, and no other request is to wait for that.
+    has_problem: AtomicBool,
     /// Of requests that name this version.
     counters: OnceLock<Arc<Counters>>,
     /// Of requests that name this version.
@@ -67,6 +69,7 @@ impl Version {
             expected: AtomicI64::new(i64::MIN),
             cold_start: AtomicU64::new(0),
             problem: RwLock::new(None),
+            has_problem: AtomicBool::new(false),
             counters: OnceLock::new(),
             batcher: OnceLock::new(),
             gate: Arc::default(),
@@ -139,6 +142,9 @@ impl Version {
 
     /// In one sentence; `None` for a version that was loaded and whose probe prediction succeeded.
     pub fn problem(&self) -> Option<String> {
+        if !self.has_problem.load(Ordering::Acquire) {
+            return None;
+        }
         let problem = self.problem.read().unwrap_or_else(PoisonError::into_inner);
         problem.as_ref().map(|(problem, _)| problem.clone())
     }
@@ -206,8 +212,10 @@ impl Version {
         if let Some(problem) = &problem {
             tracing::warn!(model = %self.model, version = self.number, problem, "a version can not answer");
         }
+        let has_problem = problem.is_some();
         *self.problem.write().unwrap_or_else(PoisonError::into_inner) =
             problem.map(|problem| (problem.clone(), Instant::now()));
+        self.has_problem.store(has_problem, Ordering::Release);
         // Nobody finds it before it is known whether it may answer.
         if let Ok(((predictor, _), bytes)) = prepared {
             self.bytes.store(bytes, Ordering::Relaxed);
@@ -295,7 +303,7 @@ pub(crate) const PANICKED: &str = "the model broke off";
 pub(crate) fn predict(predictor: &Predictor, rows: &Rows) -> Result<Vec<f64>, String> {
     let predicted = catch_unwind(AssertUnwindSafe(|| {
         let width = predictor.width();
-        if predictor.gains_from_batches() && rows.len() > 1 {
+        if rows.len() > 1 && predictor.gains_from_batches() {
             let rows: Vec<_> = rows.iter().collect();
             let mut predictions = vec![0.0; rows.len() * width];
             let done = predictor.predict_batch(&rows, &mut predictions);

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use domain::ids::{DatasetVersionId, ModelId, ModelVersionId, ProjectId, TrainingRunId};
-use domain::models::{Alias, DeployedAs, Evaluation, ModelSummary, ModelVersion, Signature};
+use domain::models::{
+    Alias, DeployedAs, Evaluation, ModelSummary, ModelVersion, OutputField, Signature,
+};
 use domain::{Name, Timestamp};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
@@ -234,6 +236,24 @@ pub async fn version_id(
     .fetch_optional(conn)
     .await?;
     Ok(id.map(ModelVersionId))
+}
+
+/// What these versions of a model predict, by their numbers.
+pub async fn outputs(
+    conn: &mut Conn,
+    model: ModelId,
+    versions: &[i32],
+) -> Result<BTreeMap<i32, OutputField>> {
+    let rows = sqlx::query!(
+        r#"SELECT version, signature->'output' AS "output!: Json<OutputField>" FROM model_versions
+           WHERE model_id = $1 AND version = ANY($2)"#,
+        model.0,
+        versions,
+    )
+    .fetch_all(conn)
+    .await?;
+    let outputs = rows.into_iter().map(|row| (row.version, row.output.0));
+    Ok(outputs.collect())
 }
 
 pub async fn aliases(conn: &mut Conn, model: ModelId) -> Result<Vec<Alias>> {

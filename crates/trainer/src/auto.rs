@@ -13,9 +13,9 @@ use crate::failure::failure;
 use crate::fit::Told;
 use crate::learn::{Choice, Learned, Lesson};
 use crate::profile::Moments;
-use crate::split::{RowSplit, split, split_stratified};
+use crate::split::RowSplit;
 
-/// Of which each is held out once.
+/// Of which each is held out once; fewer where the training rows do not make so many.
 const FOLDS: usize = 3;
 /// Those that go on to the next fold, at least.
 const FEWEST: usize = 2;
@@ -85,7 +85,6 @@ fn estimate(metric: Metric, losses: Moments) -> Option<Estimate> {
 pub(crate) fn choose(
     lesson: &Lesson<'_>,
     train: &[u32],
-    seed: u64,
     until: Instant,
     tell: &mut dyn FnMut(Told),
 ) -> Result<(Choice, Vec<Candidate>), RunError> {
@@ -94,22 +93,21 @@ pub(crate) fn choose(
         .into_iter()
         .map(|choice| Trial::new(choice, task.metric()))
         .collect();
-    let (planned, _) = (0..FOLDS).fold((0, trials.len()), |(sum, standing), _| {
-        (sum + standing, better_half(standing))
-    });
-    let folds = folds(lesson, train, seed);
-    if folds.iter().all(|(_, held_out)| held_out.is_empty()) {
+    let folds = lesson.division.folds(train, FOLDS);
+    let count = folds.len();
+    if count == 0 {
         return Err(failure(
             "too_few_rows",
-            format!(
-                "no class has {FOLDS} training rows, so there is nothing to compare algorithms by"
-            ),
+            "the training rows can not be divided further: there is nothing to compare algorithms by",
             "Choose an algorithm, or add rows and upload the table as a new version.",
         ));
     }
+    let (planned, _) = (0..count).fold((0, trials.len()), |(sum, standing), _| {
+        (sum + standing, better_half(standing))
+    });
     let mut standing: Vec<usize> = (0..trials.len()).collect();
     let mut done = 0_usize;
-    for (fold, (learned, held_out)) in folds.into_iter().enumerate() {
+    for (fold, RowSplit { train, test }) in folds.into_iter().enumerate() {
         for &place in &standing {
             let is_first = trials.iter().all(|trial| trial.folds == 0);
             let expected = expected(&trials, place);
@@ -118,11 +116,11 @@ pub(crate) fn choose(
                 trial.problem = Some("there was no time to try it further".to_owned());
                 continue;
             }
-            trial.run(lesson, &learned, &held_out, until, &mut |fraction| {
+            trial.run(lesson, &train, &test, until, &mut |fraction| {
                 tell(Told::Progress((done as f64 + fraction) / planned as f64));
             });
             done += 1;
-            tell(trial.told(fold));
+            tell(trial.told(fold + 1, count));
         }
         standing.retain(|&place| trials[place].problem.is_none());
         standing.sort_by(|&a, &b| trials[a].order().total_cmp(&trials[b].order()));
@@ -147,53 +145,6 @@ pub(crate) fn choose(
 
 fn better_half(standing: usize) -> usize {
     standing.div_ceil(2).max(FEWEST)
-}
-
-/// Of each fold, the rows to learn from and the rows that it holds out.
-fn folds(lesson: &Lesson<'_>, train: &[u32], seed: u64) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let values = &lesson.target.values;
-    if lesson.target.classes.is_none() {
-        return folds_by(train, |rows, share| split(rows.len() as u32, share, seed));
-    }
-    let class = |row: u32| values[row as usize] as u32;
-    // A class of too few rows to be in every part is learned from in each fold, and judged by in none.
-    let mut counts = vec![0_usize; lesson.target.classes.as_ref().map_or(0, Vec::len)];
-    for &row in train {
-        counts[class(row) as usize] += 1;
-    }
-    let is_rare = |row: u32| counts[class(row) as usize] < FOLDS;
-    let (rare, common): (Vec<u32>, Vec<u32>) = train.iter().partition(|&&row| is_rare(row));
-    let mut folds = folds_by(&common, |rows, share| {
-        let classes: Vec<u32> = rows.iter().map(|&row| class(row)).collect();
-        split_stratified(&classes, share, seed)
-    });
-    for (learned, _) in &mut folds {
-        learned.extend(&rare);
-        learned.sort_unstable();
-    }
-    folds
-}
-
-fn folds_by(train: &[u32], split: impl Fn(&[u32], f64) -> RowSplit) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let rows = |places: &[u32], of: &[u32]| -> Vec<u32> {
-        places.iter().map(|&place| of[place as usize]).collect()
-    };
-    let first = split(train, 1.0 / 3.0);
-    let rest = rows(&first.train, train);
-    let second = split(&rest, 0.5);
-    let parts = [
-        rows(&first.test, train),
-        rows(&second.test, &rest),
-        rows(&second.train, &rest),
-    ];
-    (0..FOLDS)
-        .map(|fold| {
-            let others = parts.iter().enumerate().filter(|(part, _)| *part != fold);
-            let mut learned: Vec<u32> = others.flat_map(|(_, rows)| rows.clone()).collect();
-            learned.sort_unstable();
-            (learned, parts[fold].clone())
-        })
-        .collect()
 }
 
 /// How long the next fit of a trial will take, at least: as its last one, or as the quicker one before it in the order, several
@@ -305,11 +256,10 @@ impl Trial {
             .map_or(f64::INFINITY, |estimate| estimate.value)
     }
 
-    fn told(&self, fold: usize) -> Told {
-        let fold = fold + 1;
+    fn told(&self, fold: usize, count: usize) -> Told {
         match (&self.problem, self.judged()) {
             (None, Some(Estimate { value, low, high })) => Told::Info(format!(
-                "fold {fold} of {FOLDS}: {} has {} {value:.6} ({low:.6} to {high:.6}), {:.1} s to fit, {:.1} µs a row",
+                "fold {fold} of {count}: {} has {} {value:.6} ({low:.6} to {high:.6}), {:.1} s to fit, {:.1} µs a row",
                 self.choice,
                 match self.metric {
                     Metric::Rmse => "RMSE",
@@ -319,7 +269,7 @@ impl Trial {
                 self.predict_micros()
             )),
             (problem, _) => Told::Warn(format!(
-                "fold {fold} of {FOLDS}: {} failed: {}",
+                "fold {fold} of {count}: {} failed: {}",
                 self.choice,
                 problem.as_deref().unwrap_or("there was nothing to predict")
             )),
@@ -351,23 +301,6 @@ impl Trial {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_row_is_held_out_once_and_never_learned_from_meanwhile() {
-        let train: Vec<u32> = (0..100).map(|row| row * 3).collect();
-        let folds = folds_by(&train, |rows, share| split(rows.len() as u32, share, 42));
-        let mut all: Vec<u32> = Vec::new();
-        for (learned, held_out) in &folds {
-            assert!((33..=34).contains(&held_out.len()));
-            assert!(learned.is_sorted());
-            let mut both = [learned.as_slice(), held_out].concat();
-            both.sort_unstable();
-            assert_eq!(both, train);
-            all.extend(held_out);
-        }
-        all.sort_unstable();
-        assert_eq!(all, train);
-    }
 
     #[test]
     fn the_interval_narrows_with_the_rows() {

@@ -13,8 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use domain::FieldError;
 use domain::datasets::{DataFormat, Profile};
-use domain::models::{Evaluation, Signature};
+use domain::models::{Evaluation, GivenSignature, Signature};
 use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, TrainingSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -23,7 +24,9 @@ use sha2::{Digest, Sha256};
 pub use death::death;
 
 use crate::failure::failure;
-use crate::{DataError, ScoreSpec, ScoredTable, TrainEvent, profile, score, train};
+use crate::{
+    DataError, NotImported, ScoreSpec, ScoredTable, TrainEvent, import, profile, score, train,
+};
 
 /// A request of more bytes than this is refused.
 const MAX_REQUEST_BYTES: u64 = 16 << 20;
@@ -54,6 +57,14 @@ pub enum ChildRequest {
         /// The model's file.
         artifact: PathBuf,
         /// Where the scored table goes, as in `Train`.
+        output: PathBuf,
+        limits: ChildLimits,
+    },
+    Import {
+        /// An ONNX file.
+        path: PathBuf,
+        given: Box<GivenSignature>,
+        /// Where the artifact goes, as in `Train`.
         output: PathBuf,
         limits: ChildLimits,
     },
@@ -92,6 +103,12 @@ pub enum ChildMessage {
     Trained(Box<TrainedModel>),
     /// The result of [`ChildRequest::Score`].
     Scored(ScoredTable),
+    /// The result of [`ChildRequest::Import`].
+    Imported(Box<ImportedModel>),
+    /// The result when the file or the signature given for it is at fault.
+    Refused {
+        errors: Vec<FieldError>,
+    },
     /// The result when the table is at fault.
     Unreadable(DataError),
     /// The result when the run failed for any other reason.
@@ -106,6 +123,16 @@ pub struct TrainedModel {
     pub metrics: std::collections::BTreeMap<String, f64>,
     pub signature: Signature,
     pub evaluation: Evaluation,
+    /// Of the artifact, hexadecimal.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// A model from a file, whose artifact is the request's `output`, its bytes safely on the disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportedModel {
+    pub params: Map<String, Json>,
+    pub signature: Signature,
     /// Of the artifact, hexadecimal.
     pub sha256: String,
     pub bytes: u64,
@@ -209,6 +236,27 @@ fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessa
                 Err(error) => ChildMessage::Failed(error),
             }
         }
+        ChildRequest::Import {
+            path,
+            given,
+            output,
+            ..
+        } => {
+            let imported = import(path, given).and_then(|imported| {
+                let written = write(output, &imported.artifact);
+                written.map(|()| imported).map_err(NotImported::Failed)
+            });
+            match imported {
+                Ok(imported) => ChildMessage::Imported(Box::new(ImportedModel {
+                    sha256: hex::encode(Sha256::digest(&imported.artifact)),
+                    bytes: imported.artifact.len() as u64,
+                    params: imported.params,
+                    signature: imported.signature,
+                })),
+                Err(NotImported::Refused(errors)) => ChildMessage::Refused { errors },
+                Err(NotImported::Failed(error)) => ChildMessage::Failed(error),
+            }
+        }
     }
 }
 
@@ -295,7 +343,7 @@ impl<W: Write> Speaker<W> {
         self.say(&result);
         let failed = matches!(
             result,
-            ChildMessage::Unreadable(_) | ChildMessage::Failed(_)
+            ChildMessage::Unreadable(_) | ChildMessage::Refused { .. } | ChildMessage::Failed(_)
         );
         if failed || self.broken {
             ExitCode::FAILURE

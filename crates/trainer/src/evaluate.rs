@@ -2,6 +2,7 @@
 
 mod classification;
 mod curves;
+mod permutation;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::target::Target;
 use classification::Judged;
 
 pub(crate) use classification::loss;
+pub(crate) use permutation::{Dealing, REPEATS, permutation};
 
 const POINTS: usize = 500;
 const RESIDUAL_BARS: usize = 30;

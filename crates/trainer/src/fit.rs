@@ -1,25 +1,46 @@
 //! Fitting models to rows. An algorithm is a file here and an arm in [`algorithm`].
 
+mod generalised_linear;
 mod gradient_boosting;
 mod least_squares;
 mod linear_regression;
 mod logistic_regression;
+mod naive_bayes;
+mod order;
 mod penalised;
+mod ranges;
 mod reduction;
+mod trees;
 
+use std::num::NonZero;
 use std::time::Instant;
 
 use domain::training_runs::{
-    BUDGET, L1_RATIO, LOGISTIC_PENALTY, Named, PENALTY, Params, RunError, SEED,
+    BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
+    LOGISTIC_PENALTY, Named, PENALTY, POWER, Params, RunError, SEED, SMOOTHING, TREE_DEPTH,
+    TREE_LEAF_ROWS, TREES,
 };
 use model::Link;
 
 use crate::features::Features;
+use generalised_linear::GeneralisedLinear;
 use gradient_boosting::GradientBoosting;
 use linear_regression::LinearRegression;
 use logistic_regression::LogisticRegression;
+use naive_bayes::NaiveBayes;
 use penalised::Penalised;
 use reduction::Reduction;
+use trees::Forest;
+
+/// More would spend the processor time of the run's budget before its wall time.
+const MAX_THREADS: usize = 4;
+
+/// How many threads an algorithm that divides its work takes.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(MAX_THREADS)
+}
 
 /// What there is to learn from.
 pub(crate) struct Rows<'a> {
@@ -55,6 +76,8 @@ pub(crate) trait Fit {
 
 pub(crate) enum Fitted {
     Linear(LinearFit),
+    /// The logarithm of the prediction.
+    Exponential(LinearFit),
     Trees(TreesFit),
     /// Scores of classes.
     Classes(Link, Fits),
@@ -64,11 +87,12 @@ pub(crate) enum Fitted {
 pub(crate) enum Fits {
     Linear(Vec<LinearFit>),
     Trees(Vec<TreesFit>),
+    Densities(Vec<DensitiesFit>),
 }
 
 /// A weighted sum of the encoded columns.
 pub(crate) struct LinearFit {
-    /// Of each encoded column, in the target's unit; None where the column was dropped.
+    /// Of each encoded column, in the target's unit or that of its logarithm; None where the column was dropped.
     pub(crate) coefficients: Vec<Option<f64>>,
     pub(crate) intercept: f64,
     /// Encoded columns that are sums of others: their place, and the names of those.
@@ -83,12 +107,23 @@ pub(crate) struct TreesFit {
     pub(crate) gains: Vec<(f64, u64)>,
 }
 
+/// How likely each feature's value is, each by itself.
+pub(crate) struct DensitiesFit {
+    /// What the sum of their logarithms starts from.
+    pub(crate) base: f64,
+    /// One for each feature.
+    pub(crate) densities: Vec<model::Density>,
+}
+
 /// The algorithm, ready to fit. It must serve the task.
 pub(crate) fn algorithm(algorithm: Named, params: &Params) -> Box<dyn Fit> {
     match algorithm {
         Named::LinearRegression => Box::new(LinearRegression),
         Named::LogisticRegression => Box::new(LogisticRegression {
             penalty: params.of(&LOGISTIC_PENALTY),
+        }),
+        Named::NaiveBayes => Box::new(NaiveBayes {
+            smoothing: params.of(&SMOOTHING),
         }),
         Named::Ridge => Box::new(Penalised {
             penalty: params.of(&PENALTY),
@@ -101,6 +136,35 @@ pub(crate) fn algorithm(algorithm: Named, params: &Params) -> Box<dyn Fit> {
         Named::ElasticNet => Box::new(Penalised {
             penalty: params.of(&PENALTY),
             l1_ratio: params.of(&L1_RATIO),
+        }),
+        Named::Poisson => Box::new(GeneralisedLinear {
+            name: "poisson",
+            power: 1.0,
+            penalty: params.of(&LOG_PENALTY),
+        }),
+        Named::Gamma => Box::new(GeneralisedLinear {
+            name: "gamma",
+            power: 2.0,
+            penalty: params.of(&LOG_PENALTY),
+        }),
+        Named::Tweedie => Box::new(GeneralisedLinear {
+            name: "tweedie",
+            power: params.of(&POWER),
+            penalty: params.of(&LOG_PENALTY),
+        }),
+        Named::DecisionTree => Box::new(Forest {
+            trees: 1,
+            max_depth: params.of(&TREE_DEPTH) as u32,
+            min_leaf_rows: params.of(&TREE_LEAF_ROWS) as u32,
+            feature_share: 1.0,
+            seed: None,
+        }),
+        Named::RandomForest => Box::new(Forest {
+            trees: params.of(&TREES) as usize,
+            max_depth: params.of(&FOREST_DEPTH) as u32,
+            min_leaf_rows: params.of(&FOREST_LEAF_ROWS) as u32,
+            feature_share: params.of(&FEATURE_SHARE),
+            seed: Some(params.of(&FOREST_SEED) as u64),
         }),
         Named::GradientBoosting => Box::new(GradientBoosting {
             budget: params.of(&BUDGET),

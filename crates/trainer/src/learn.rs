@@ -6,6 +6,7 @@ use std::time::Instant;
 use domain::models::{OutputField, Task};
 use domain::training_runs::{Algorithm, Named, Params, RunError, Stage};
 
+use crate::divide::Division;
 use crate::failure::failure;
 use crate::features::Features;
 use crate::fit::{self, Fits, Fitted, LinearFit, Rows, Told};
@@ -22,6 +23,8 @@ pub(crate) struct Lesson<'t> {
     /// The rows that have a target.
     pub(crate) usable: &'t [u32],
     pub(crate) memory_mb: u32,
+    /// How its rows are kept apart.
+    pub(crate) division: &'t Division<'t>,
 }
 
 /// An algorithm and what it is run with.
@@ -103,9 +106,9 @@ impl<'t> Lesson<'t> {
         let algorithm = fit::algorithm(choice.algorithm, &choice.params);
         let fitted = algorithm.fit(&rows, &mut |told| tell(Stage::Train, told))?;
         let linear: &[LinearFit] = match &fitted {
-            Fitted::Linear(fit) => std::slice::from_ref(fit),
+            Fitted::Linear(fit) | Fitted::Exponential(fit) => std::slice::from_ref(fit),
             Fitted::Classes(_, Fits::Linear(fits)) => fits,
-            Fitted::Trees(_) | Fitted::Classes(_, Fits::Trees(_)) => &[],
+            Fitted::Trees(_) | Fitted::Classes(_, Fits::Trees(_) | Fits::Densities(_)) => &[],
         };
         if let Some(fit) = linear.first() {
             for (column, others) in &fit.collinear {

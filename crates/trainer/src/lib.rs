@@ -1,14 +1,18 @@
-//! Reading tables, profiling them, training models on them, and scoring them. All of it runs in a child process with limits on
-//! memory, time and files: here are pure functions of a file and a request, which report through callbacks, and the
+//! Reading tables, profiling them, training models on them, scoring them, and importing models. All of it runs in a child
+//! process with limits on memory, time and files: here are pure functions of a file and a request, which report through callbacks, and the
 //! child's side of its conversation with the server ([`child`]).
 
 mod auto;
 pub mod child;
+mod divide;
 mod error;
 mod evaluate;
 mod failure;
 mod features;
 mod fit;
+mod folds;
+mod import;
+mod leaks;
 mod learn;
 mod package;
 mod profile;
@@ -20,6 +24,7 @@ mod target;
 mod train;
 
 pub use error::DataError;
+pub use import::{Imported, NotImported, import};
 pub use profile::profile;
 pub use score::{ScoreSpec, ScoredTable, score};
 pub use split::{RowSplit, split, split_stratified};

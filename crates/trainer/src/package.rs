@@ -1,5 +1,7 @@
 //! From a fitted model to the artifact that is served.
 
+mod background;
+mod densities;
 mod linear;
 mod trees;
 
@@ -53,6 +55,11 @@ pub(crate) fn package(
             let body = linear::body(features, &fit, &survey.used);
             (survey, Body::Linear(body))
         }
+        Fitted::Exponential(fit) => {
+            let survey = linear::survey(features, std::slice::from_ref(&fit), classes, usable);
+            let body = linear::body(features, &fit, &survey.used);
+            (survey, Body::Exponential(body))
+        }
         Fitted::Trees(fit) => {
             let survey = trees::survey(features, std::slice::from_ref(&fit), usable);
             let body = trees::body(fit, &survey.used);
@@ -74,6 +81,14 @@ pub(crate) fn package(
                 .collect();
             (survey, Body::Classifier(Classifier { link, scores }))
         }
+        Fitted::Classes(link, Fits::Densities(fits)) => {
+            let survey = densities::survey(features, usable);
+            let scores = fits
+                .into_iter()
+                .map(|fit| Score::Densities(densities::body(fit)))
+                .collect();
+            (survey, Body::Classifier(Classifier { link, scores }))
+        }
     };
     let Survey {
         inputs,
@@ -90,6 +105,7 @@ pub(crate) fn package(
             params: Map::new(),
             signature: Signature { inputs, output },
             body,
+            background: None,
         },
         used,
         weighed,

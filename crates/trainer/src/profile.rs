@@ -12,6 +12,7 @@ use std::path::Path;
 
 use domain::datasets::{ColumnProfile, ColumnType, DataFormat, Profile};
 
+pub(crate) use self::counter::mix;
 pub(crate) use self::histogram::Histogram;
 pub(crate) use self::moments::Moments;
 use self::preview::Preview;

@@ -1,13 +1,31 @@
+mod by_group;
+mod by_time;
+mod folds;
+
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+pub(crate) use by_group::{fold_groups, split_groups};
+pub(crate) use by_time::{fold_time, split_time};
+pub(crate) use folds::{fold, fold_stratified};
 
 /// Which rows training learns from and which it is judged by: places among the usable rows, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowSplit {
     pub train: Vec<u32>,
     pub test: Vec<u32>,
+}
+
+impl RowSplit {
+    /// Of places among `rows`, those rows.
+    pub(crate) fn of(mut self, rows: &[u32]) -> Self {
+        for place in self.train.iter_mut().chain(&mut self.test) {
+            *place = rows[*place as usize];
+        }
+        self
+    }
 }
 
 /// Splits `count` rows at random.
@@ -50,15 +68,23 @@ fn random(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(key)
 }
 
-fn split_by(random: &mut ChaCha20Rng, mut order: Vec<u32>, test_fraction: f64) -> RowSplit {
+fn shuffle(random: &mut ChaCha20Rng, order: &mut [u32]) {
     for place in (1..order.len()).rev() {
         let other = (u128::from(random.next_u64()) * (place as u128 + 1)) >> 64;
         order.swap(place, other as usize);
     }
-    let held_out = (order.len() as f64 * test_fraction).round() as usize;
-    // Two rows and more have one on either side; a single one is learned from.
-    let last = order.len().saturating_sub(1);
-    let held_out = held_out.clamp(1.min(last), last);
+}
+
+/// How many of `count` rows are held out. Two rows and more have one on either side; a single one is learned from.
+fn share(count: usize, test_fraction: f64) -> usize {
+    let last = count.saturating_sub(1);
+    let held_out = (count as f64 * test_fraction).round() as usize;
+    held_out.clamp(1.min(last), last)
+}
+
+fn split_by(random: &mut ChaCha20Rng, mut order: Vec<u32>, test_fraction: f64) -> RowSplit {
+    shuffle(random, &mut order);
+    let held_out = share(order.len(), test_fraction);
     let mut train = order.split_off(held_out);
     let mut test = order;
     train.sort_unstable();
@@ -71,6 +97,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Every row is on one side.
+    pub(super) fn whole(split: &RowSplit, rows: usize) -> Result<(), TestCaseError> {
+        prop_assert!(split.train.is_sorted() && split.test.is_sorted());
+        let mut all = [split.train.as_slice(), &split.test].concat();
+        all.sort_unstable();
+        prop_assert_eq!(all, (0..rows as u32).collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// Every row is held out once, and learned from in all other folds.
+    pub(super) fn whole_folds(folds: &[RowSplit], rows: usize) -> Result<(), TestCaseError> {
+        let mut all: Vec<u32> = Vec::new();
+        for fold in folds {
+            prop_assert!(!fold.train.is_empty() && !fold.test.is_empty());
+            whole(fold, rows)?;
+            all.extend(&fold.test);
+        }
+        all.sort_unstable();
+        prop_assert!(folds.is_empty() || all.into_iter().eq(0..rows as u32));
+        Ok(())
+    }
 
     #[test]
     fn a_seed_always_gives_the_same_split() {

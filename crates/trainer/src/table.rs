@@ -1,14 +1,19 @@
 //! The columns that a run uses, in memory.
 
+mod apart;
+
 use std::collections::HashMap;
 use std::path::Path;
 
 use domain::datasets::{ColumnType, DataFormat};
 use domain::models::Task;
-use domain::training_runs::{RunError, TrainingSpec};
+use domain::training_runs::{RunError, SplitMethod, TrainingSpec};
 
 use crate::failure::{failure, reserve, unreadable};
 use crate::read::{self, Cell, CellSink, Kinds, Number};
+use apart::LoadApart;
+
+pub(crate) use apart::Apart;
 
 /// The code of a missing value.
 pub(crate) const MISSING: u32 = u32::MAX;
@@ -25,6 +30,8 @@ pub(crate) struct Table {
     pub(crate) target: Column,
     pub(crate) features: Vec<Column>,
     pub(crate) rows: usize,
+    /// What a split that goes by a column goes by.
+    pub(crate) apart: Option<Apart>,
 }
 
 pub(crate) struct Column {
@@ -40,8 +47,8 @@ pub(crate) enum Values {
     Categories { codes: Vec<u32>, names: Vec<String> },
 }
 
-/// Reads the target and the features of `spec`. The target of a classification is of categories, whatever its type: numbers by
-/// their value, each named as it was written first. `progress` gets fractions from 0 to 1.
+/// Reads the target, the features and the split's column of `spec`. The target of a classification is of categories, whatever its
+/// type: numbers by their value, each named as it was written first. `progress` gets fractions from 0 to 1.
 pub(crate) fn load(
     path: &Path,
     format: DataFormat,
@@ -49,16 +56,27 @@ pub(crate) fn load(
     progress: &mut dyn FnMut(f64),
 ) -> Result<Table, RunError> {
     let header = read::header(path, format).map_err(|error| unreadable(&error))?;
-    let (target, features) = choose(&header.names, spec)?;
-    let mut columns = features;
+    let Chosen {
+        target,
+        features,
+        apart,
+    } = choose(&header.names, spec)?;
+    let mut columns = features.clone();
     columns.push(target);
+    columns.extend(apart);
     columns.sort_unstable();
+    columns.dedup();
 
-    let mut survey = KindSurvey {
-        columns: vec![Kinds::default(); columns.len()],
-        first_text: vec![None; columns.len()],
+    // Where the file says the types, there is something to find out of the target alone.
+    let surveyed = match &header.types {
+        Some(_) => vec![target],
+        None => columns.clone(),
     };
-    let rows = read::scan(path, format, &columns, &mut survey, &mut |fraction| {
+    let mut survey = KindSurvey {
+        columns: vec![Kinds::default(); surveyed.len()],
+        first_text: vec![None; surveyed.len()],
+    };
+    let rows = read::scan(path, format, &surveyed, &mut survey, &mut |fraction| {
         progress(fraction * 0.4);
     })
     .map_err(|error| unreadable(&error))?;
@@ -77,11 +95,14 @@ pub(crate) fn load(
         Some(types) => types[columns[position]],
         None => survey.columns[position].column_type(),
     };
-    if let Some(position) = columns.iter().position(|&column| column == target) {
+    if let Some(position) = surveyed.iter().position(|&column| column == target) {
         check_target(
             &spec.target,
             spec.task,
-            kind(position),
+            match &header.types {
+                Some(types) => types[target],
+                None => survey.columns[position].column_type(),
+            },
             survey.columns[position],
             survey.first_text[position].as_ref(),
         )?;
@@ -89,10 +110,16 @@ pub(crate) fn load(
 
     let mut loader = Loader {
         columns: Vec::with_capacity(columns.len()),
+        apart: None,
     };
     for (position, &column) in columns.iter().enumerate() {
         let is_label = column == target && spec.task == Some(Task::Classification);
+        if Some(column) == apart {
+            let is_time = spec.split.method == Some(SplitMethod::Time);
+            loader.apart = Some(LoadApart::new(position, kind(position), is_time, rows)?);
+        }
         loader.columns.push(match kind(position) {
+            _ if column != target && !features.contains(&column) => LoadColumn::Unlearned,
             kind if is_label && kind.is_numeric() => LoadColumn::labels(rows)?,
             kind => LoadColumn::new(kind, rows)?,
         });
@@ -102,20 +129,22 @@ pub(crate) fn load(
     })
     .map_err(|error| unreadable(&error))?;
 
+    let name = |column: usize| header.names[column].as_str();
+    let apart = match (loader.apart, apart) {
+        (Some(loaded), Some(column)) => Some(loaded.finish(name(column))?),
+        _ => None,
+    };
     let mut loaded: HashMap<usize, Column> = columns
         .iter()
         .zip(loader.columns)
         .enumerate()
-        .map(|(position, (&column, loaded))| {
-            let name = header.names[column].clone();
-            (
-                column,
-                Column {
-                    name,
-                    kind: kind(position),
-                    values: loaded.finish(),
-                },
-            )
+        .filter_map(|(position, (&column, loaded))| {
+            let loaded = Column {
+                name: name(column).to_owned(),
+                kind: kind(position),
+                values: loaded.finish()?,
+            };
+            Some((column, loaded))
         })
         .collect();
     let Some(target) = loaded.remove(&target) else {
@@ -133,11 +162,19 @@ pub(crate) fn load(
         target,
         features,
         rows,
+        apart,
     })
 }
 
-/// The places of the target and of the features.
-fn choose(names: &[String], spec: &TrainingSpec) -> Result<(usize, Vec<usize>), RunError> {
+/// Places of columns in the file.
+struct Chosen {
+    target: usize,
+    features: Vec<usize>,
+    /// What the split goes by; it may be a feature too.
+    apart: Option<usize>,
+}
+
+fn choose(names: &[String], spec: &TrainingSpec) -> Result<Chosen, RunError> {
     let place = |name: &str| names.iter().position(|other| other == name);
     let Some(target) = place(&spec.target) else {
         return Err(failure(
@@ -146,8 +183,20 @@ fn choose(names: &[String], spec: &TrainingSpec) -> Result<(usize, Vec<usize>), 
             format!("Choose one of its columns: {}.", list(names)),
         ));
     };
+    let apart = match &spec.split.column {
+        None => None,
+        Some(name) => Some(place(name).ok_or_else(|| {
+            failure(
+                "invalid_split",
+                format!("the table has no column {name:?}"),
+                format!("Set split.column to one of its columns: {}.", list(names)),
+            )
+        })?),
+    };
     let features = match &spec.features {
-        None => (0..names.len()).filter(|&index| index != target).collect(),
+        None => (0..names.len())
+            .filter(|&index| index != target && Some(index) != apart)
+            .collect(),
         Some(chosen) => {
             let mut features = Vec::with_capacity(chosen.len());
             for name in chosen {
@@ -175,7 +224,11 @@ fn choose(names: &[String], spec: &TrainingSpec) -> Result<(usize, Vec<usize>), 
             "Choose at least one feature.",
         ));
     }
-    Ok((target, features))
+    Ok(Chosen {
+        target,
+        features,
+        apart,
+    })
 }
 
 fn list(names: &[String]) -> String {
@@ -253,9 +306,12 @@ impl CellSink for KindSurvey {
 
 struct Loader {
     columns: Vec<LoadColumn>,
+    apart: Option<LoadApart>,
 }
 
 enum LoadColumn {
+    /// The split alone goes by it.
+    Unlearned,
     Numbers(Vec<f64>),
     /// Numbers that are classes.
     Labels {
@@ -315,8 +371,9 @@ impl LoadColumn {
         })
     }
 
-    fn finish(self) -> Values {
-        match self {
+    fn finish(self) -> Option<Values> {
+        Some(match self {
+            Self::Unlearned => return None,
             Self::Numbers(numbers) => Values::Numbers(numbers),
             Self::Labels { codes, names, .. } => Values::Categories { codes, names },
             Self::Booleans(codes) => Values::Categories {
@@ -333,14 +390,20 @@ impl LoadColumn {
                     names: ordered,
                 }
             }
-        }
+        })
     }
 }
 
 impl CellSink for Loader {
     #[inline]
-    fn cell(&mut self, position: usize, _row: u64, cell: Cell<'_>) {
+    fn cell(&mut self, position: usize, row: u64, cell: Cell<'_>) {
+        if let Some(apart) = &mut self.apart
+            && apart.position == position
+        {
+            apart.add(row, cell);
+        }
         match &mut self.columns[position] {
+            LoadColumn::Unlearned => {}
             LoadColumn::Numbers(numbers) => {
                 numbers.push(cell.number().map_or(f64::NAN, read::Number::as_f64));
             }

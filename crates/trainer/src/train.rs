@@ -4,20 +4,20 @@ use std::time::{Duration, Instant};
 
 use domain::FieldError;
 use domain::datasets::DataFormat;
-use domain::models::{Evaluation, Signature, Task};
-use domain::training_runs::{
-    Algorithm, LogLevel, Progress, RunError, SplitMethod, Stage, TrainingSpec,
-};
-use model::Predictor;
+use domain::models::{Evaluation, Permutation, Signature, Task};
+use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, Stage, TrainingSpec};
+use model::{Artifact, ArtifactError, Predictor};
 use serde_json::{Map, Value as Json};
 
 use crate::auto;
+use crate::divide::Division;
 use crate::error::shorten;
-use crate::evaluate::evaluate;
+use crate::evaluate::{Dealing, REPEATS, evaluate, permutation};
 use crate::failure::{failure, reserve};
 use crate::fit::Told;
+use crate::folds;
+use crate::leaks::leaks;
 use crate::learn::{Choice, Learned, Lesson};
-use crate::split::{RowSplit, split, split_stratified};
 use crate::table;
 use crate::target::Target;
 
@@ -38,7 +38,8 @@ pub struct Trained {
     /// On the held-out rows: of a regression `mae`, `rmse`, `r2`, and the same of always saying the training rows' mean as
     /// `baseline_mae` and so on; of a classification `log_loss`, `accuracy`, `brier`, `f1`, `roc_auc`, `pr_auc`, and the same of
     /// always saying the shares of the classes. Also the counts `train_rows`, `test_rows`, `features` (encoded columns of a linear
-    /// model, inputs of trees).
+    /// model, inputs of trees). With `split.folds` also `folds` and, over them, the
+    /// mean of each metric as `folds_mae` and so on, and its standard deviation as `folds_mae_std`.
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
     pub evaluation: Evaluation,
@@ -50,6 +51,8 @@ pub struct Trained {
 const MIN_ROWS: usize = 10;
 /// Of the progress of training, what is done once `auto` has chosen.
 const SEARCH: f64 = 0.8;
+/// Of the progress of evaluating, what is done once the held-out rows are predicted, where there are folds.
+const HELD_OUT: f64 = 0.1;
 
 /// Trains a model as `spec` says on the table at `path`, and judges it on held-out rows.
 ///
@@ -62,7 +65,10 @@ pub fn train(
     on_event: &mut dyn FnMut(TrainEvent),
 ) -> Result<Trained, RunError> {
     let begun = Instant::now();
-    let mut run = Run { on_event };
+    let mut run = Run {
+        has_folds: spec.split.folds.is_some(),
+        on_event,
+    };
     let params = spec
         .algorithm
         .checked(spec.params.as_ref())
@@ -103,31 +109,38 @@ pub fn train(
     if let Some(classes) = &target.classes {
         run.info(told_classes(classes));
     }
-    let (method, rows) = divide(spec, &target, &usable);
+    let division = Division::new(spec, &table, &target)?;
+    let rows = division.hold_out(&usable)?;
     run.info(format!(
-        "split {} with seed {}: {} rows to train on, {} held out",
-        match method {
-            SplitMethod::Random => "at random",
-            SplitMethod::Stratified => "by class",
-        },
-        spec.split.seed,
+        "split {}: {} rows to train on, {} held out",
+        division.described(),
         rows.train.len(),
         rows.test.len()
     ));
+    if let (Some(column), None) = (&spec.split.column, &spec.features) {
+        run.info(format!(
+            "{column:?} is what the split goes by, so it is not learned from: name it in features to do so"
+        ));
+    }
+    let mut warnings = division.notes(&usable, rows.test.len());
+    warnings.extend(leaks(&table, &target, &spec.target, &rows));
+    for warning in &warnings {
+        run.warn(warning.clone());
+    }
     let lesson = Lesson {
         table: &table,
         target: &target,
         target_name: &spec.target,
         usable: &usable,
         memory_mb: spec.budget.memory_mb,
+        division: &division,
     };
     let (choice, candidates, until) = match spec.algorithm.as_named() {
         None => {
             let half = begun + time(spec, 0.5);
-            let (best, candidates) =
-                auto::choose(&lesson, &rows.train, spec.split.seed, half, &mut |told| {
-                    run.told(Stage::Train, told, (0.0, SEARCH));
-                })?;
+            let (best, candidates) = auto::choose(&lesson, &rows.train, half, &mut |told| {
+                run.told(Stage::Train, told, (0.0, SEARCH));
+            })?;
             run.info(format!(
                 "the best is {best}: fitting it to all training rows"
             ));
@@ -136,6 +149,7 @@ pub fn train(
         Some(algorithm) => (Choice { algorithm, params }, Vec::new(), None),
     };
     let is_searched = !candidates.is_empty();
+    let fitting = Instant::now();
     let learned = lesson.learn(&rows.train, &choice, until, &mut |stage, told| {
         match (is_searched, stage, told) {
             (false, stage, told) => run.told(stage, told, (0.0, 1.0)),
@@ -144,14 +158,16 @@ pub fn train(
             (true, _, told) => run.told(Stage::Train, told, (SEARCH, 1.0)),
         }
     })?;
+    let took = fitting.elapsed();
     let Learned {
         features,
-        packaged,
+        mut packaged,
         mean,
     } = learned;
 
+    packaged.observe(&features, &rows.train)?;
     // As it will be served: written, read back and prepared.
-    let artifact = model::encode(&packaged.artifact).map_err(|error| broken(&error))?;
+    let artifact = run.pack(&mut packaged.artifact)?;
     let predictor = Predictor::new(&model::decode(&artifact).map_err(|error| broken(&error))?);
     let held_out = evaluate(
         &predictor,
@@ -159,12 +175,41 @@ pub fn train(
         |row, values| packaged.values(&features, row, values),
         &target,
         mean,
-        &mut |fraction| run.progress(Stage::Evaluate, fraction),
+        &mut |fraction| {
+            let part = if run.has_folds { HELD_OUT } else { 1.0 };
+            run.progress(Stage::Evaluate, fraction * part);
+        },
     )?;
     let mut metrics = held_out.metrics;
     metrics.insert("train_rows".to_owned(), rows.train.len() as f64);
     metrics.insert("features".to_owned(), packaged.weighed as f64);
     run.judged(target.task(), &metrics);
+    if let Some(count) = spec.split.folds {
+        let time = (took, begun + time(spec, 0.9));
+        let mut tell = |told| run.told(Stage::Evaluate, told, (HELD_OUT, 1.0));
+        let judged = folds::judge(
+            &lesson,
+            &rows.train,
+            &choice,
+            count as usize,
+            time,
+            &mut tell,
+        );
+        metrics.extend(judged);
+    }
+
+    let dealing = Dealing {
+        seed: spec.split.seed,
+        until: (Instant::now() + time(spec, 0.1)).min(begun + time(spec, 0.95)),
+    };
+    let permutation = permutation(
+        &predictor,
+        &rows.test,
+        |row, values| packaged.values(&features, row, values),
+        &target,
+        dealing,
+    );
+    run.relied(permutation.as_ref(), packaged.used.len());
 
     run.progress(Stage::Package, 0.0);
     run.info(format!("packed the model: {} bytes", artifact.len()));
@@ -182,29 +227,13 @@ pub fn train(
             coefficients: packaged.coefficients,
             intercept: packaged.intercept,
             importances: packaged.importances,
+            permutation,
             candidates,
+            warnings,
             dropped: packaged.dropped,
         },
         test_rows: rows.test,
     })
-}
-
-/// The rows to train on and those that are held out, both among `usable`.
-fn divide(spec: &TrainingSpec, target: &Target, usable: &[u32]) -> (SplitMethod, RowSplit) {
-    let task = target.task();
-    let method = spec.split.method.unwrap_or(SplitMethod::of(task));
-    let (share, seed) = (spec.split.test_fraction, spec.split.seed);
-    let mut rows = match method {
-        SplitMethod::Random => split(usable.len() as u32, share, seed),
-        SplitMethod::Stratified => {
-            let classes = usable.iter().map(|&row| target.values[row as usize] as u32);
-            split_stratified(&classes.collect::<Vec<u32>>(), share, seed)
-        }
-    };
-    for place in rows.train.iter_mut().chain(&mut rows.test) {
-        *place = usable[*place as usize];
-    }
-    (method, rows)
 }
 
 fn told_classes(classes: &[String]) -> String {
@@ -248,18 +277,24 @@ fn unusable(errors: &[FieldError]) -> RunError {
 }
 
 struct Run<'a> {
+    has_folds: bool,
     on_event: &'a mut dyn FnMut(TrainEvent),
 }
 
 impl Run<'_> {
     /// `fraction` is that of the stage.
     fn progress(&mut self, stage: Stage, fraction: f64) {
-        let (from, to) = match stage {
-            Stage::Prepare => (0.0, 0.5),
-            Stage::Encode => (0.5, 0.6),
-            Stage::Train => (0.6, 0.9),
-            Stage::Evaluate => (0.9, 0.97),
-            Stage::Package => (0.97, 1.0),
+        // Every fold takes about as long as the training.
+        let (from, to) = match (stage, self.has_folds) {
+            (Stage::Prepare, false) => (0.0, 0.5),
+            (Stage::Encode, false) => (0.5, 0.6),
+            (Stage::Train, false) => (0.6, 0.9),
+            (Stage::Evaluate, false) => (0.9, 0.97),
+            (Stage::Prepare, true) => (0.0, 0.2),
+            (Stage::Encode, true) => (0.2, 0.25),
+            (Stage::Train, true) => (0.25, 0.45),
+            (Stage::Evaluate, true) => (0.45, 0.97),
+            (Stage::Package, _) => (0.97, 1.0),
         };
         let fraction = from + (to - from) * fraction.clamp(0.0, 1.0);
         (self.on_event)(TrainEvent::Progress(Progress { stage, fraction }));
@@ -314,6 +349,40 @@ impl Run<'_> {
         if metric(key) >= metric(&format!("baseline_{key}")) {
             self.warn(format!(
                 "the model does no better than {baseline}: the features say little about the target"
+            ));
+        }
+    }
+
+    /// One that is too large with what explanations need is better without it than none.
+    fn pack(&mut self, artifact: &mut Artifact) -> Result<Vec<u8>, RunError> {
+        let packed = match model::encode(artifact) {
+            Err(ArtifactError::TooLarge { .. }) if artifact.background.is_some() => {
+                artifact.background = None;
+                self.warn(
+                    "the model is too large to keep what explanations need: single predictions can not be explained"
+                        .to_owned(),
+                );
+                model::encode(artifact)
+            }
+            packed => packed,
+        };
+        packed.map_err(|error| broken(&error))
+    }
+
+    /// `inputs`: how many the model has.
+    fn relied(&mut self, permutation: Option<&Permutation>, inputs: usize) {
+        let (repeats, measured) = permutation.map_or((0, 0), |permutation| {
+            (permutation.repeats, permutation.importances.len())
+        });
+        if measured == inputs {
+            self.info(format!(
+                "measured {repeats} times how much worse the model does with each input's values dealt out anew among the held-out rows"
+            ));
+        }
+        if repeats < REPEATS || measured < inputs {
+            self.warn(format!(
+                "measured the importance of {measured} of {inputs} inputs, {repeats} instead of {REPEATS} times: it takes no more than a tenth \
+                 of budget.seconds"
             ));
         }
     }

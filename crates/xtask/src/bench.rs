@@ -6,6 +6,7 @@ mod peers;
 mod report;
 mod servers;
 mod steady;
+mod train;
 mod volary;
 mod wrk;
 
@@ -44,6 +45,8 @@ const PROFILES: [&str; 2] = ["release", "dist"];
 enum Verb {
     /// Predictions a second, one row of eight numbers a request, beside what else there is
     Serve(ServeArgs),
+    /// Errors on held-out rows, times and memory of training, beside scikit-learn, LightGBM and XGBoost
+    Train(train::Args),
     /// Send requests at a fixed rate and print their latencies as JSON
     #[command(hide = true)]
     Paced(paced::Args),
@@ -71,6 +74,7 @@ struct ServeArgs {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     match &args.verb {
         Some(Verb::Serve(args)) => serve(workspace, args),
+        Some(Verb::Train(args)) => train::run(workspace, args),
         Some(Verb::Paced(args)) => paced::run(args),
         None if args.check => {
             let postgres = setup::for_serving()?;
@@ -78,7 +82,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             steady::check(workspace, &args.profile, args.record)
         }
         None => {
-            bail!("say what to measure: `cargo xtask bench serve`, or `cargo xtask bench --check`")
+            bail!(
+                "say what to measure: `cargo xtask bench serve`, `cargo xtask bench train`, or `cargo xtask bench --check`"
+            )
         }
     }
 }

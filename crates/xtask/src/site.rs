@@ -90,7 +90,8 @@ fn build_site(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn build_server(workspace: &Workspace, profile: &str, postgres: &Source) -> Result<()> {
+/// Builds the server alone.
+pub(crate) fn build_server(workspace: &Workspace, profile: &str, postgres: &Source) -> Result<()> {
     heading("build", format_args!("server ({profile})"));
     let mut cargo = workspace.cargo_offline_queries();
     // The whole workspace, for its features: the tests then find everything built, dependencies and server. Without this

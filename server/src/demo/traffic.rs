@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{ADDED, TARGET};
 use crate::config::http::reachable;
 use crate::listen::Peer;
-use crate::routes::predict::direct;
+use crate::routes::predict::direct::{self, Known};
 use crate::state::AppState;
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -60,7 +60,8 @@ async fn ask(
         .header(AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))?;
-    let Ok(response) = direct::serve(state, Peer(address), request).await else {
+    let known = Known::default();
+    let Ok(response) = direct::serve(state, Peer(address), &known, request).await else {
         bail!("nothing answers at this path");
     };
     ensure!(response.status() == StatusCode::OK, "{}", response.status());

@@ -120,7 +120,8 @@ pub fn field_error(path: &str, reason: &str) -> FieldError {
 }
 
 fn pointer(path: &str) -> String {
-    if path == "." || path.is_empty() {
+    // The last of these is the path in a text that is no JSON.
+    if [".", "", "?"].contains(&path) {
         return String::new();
     }
     path.replace('[', ".")

@@ -177,7 +177,9 @@ async fn listen(
                 ChildMessage::Profiling { .. }
                 | ChildMessage::Profile(_)
                 | ChildMessage::Scoring { .. }
-                | ChildMessage::Scored(_),
+                | ChildMessage::Scored(_)
+                | ChildMessage::Imported(_)
+                | ChildMessage::Refused { .. },
             )
             | None => {}
         }

@@ -77,7 +77,7 @@ pub(super) async fn connection<I>(
         seen: Arc::default(),
     };
     let shutdown = state.shutdown.clone();
-    let service = service(peer, state, router);
+    let service = service(peer, state, router, Arc::default());
     let connection = builder(&streams).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let no_more = async {

@@ -77,7 +77,7 @@ pub(super) fn respond<B>(
     let started = Instant::now();
     let now = state.platform.clock.now();
     let (head, _) = request.into_parts();
-    let request_id = RequestId::of(&head.headers);
+    let request_id = RequestId::of(&head.headers, now);
     let response = match answer(state, &head) {
         Ok(location) => {
             let mut response = Response::new(PredictBody::default());
@@ -111,7 +111,7 @@ pub(super) fn respond<B>(
             &head.headers,
             &state.config.http.trusted_proxies,
         ),
-        started,
+        took: started.elapsed(),
         now,
         status: response.status(),
         served: None,

@@ -9,9 +9,16 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// For one connection, which waits for one thing at a time.
+/// For one connection, which waits for one thing at a time and is driven by one task.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ConnectionTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
+pub(super) struct ConnectionTimer(Arc<Mutex<Option<Kept>>>);
+
+#[derive(Debug)]
+struct Kept {
+    sleep: Pin<Box<tokio::time::Sleep>>,
+    /// Whether it knows the task, which it wakes when it has run out.
+    is_set: bool,
+}
 
 struct Wait {
     timer: ConnectionTimer,
@@ -43,10 +50,18 @@ impl Future for Wait {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let until = self.until.into();
         let mut kept = self.timer.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sleep = kept.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        let Kept { sleep, is_set } = kept.get_or_insert_with(|| Kept {
+            sleep: Box::pin(tokio::time::sleep_until(until)),
+            is_set: false,
+        });
         if sleep.deadline() > until {
             sleep.as_mut().reset(until);
+            *is_set = false;
         }
+        if *is_set && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        *is_set = true;
         loop {
             ready!(sleep.as_mut().poll(context));
             // It was set for an earlier wait, which ended before its time.

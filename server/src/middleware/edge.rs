@@ -4,12 +4,12 @@
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::{Error, Timestamp};
+use domain::{Error, Name, Timestamp};
 use futures::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -23,13 +23,13 @@ use crate::state::AppState;
 /// Put into a response by whoever answered with a model: for the log.
 #[derive(Clone, Debug)]
 pub struct Served {
-    pub model: domain::Name,
+    pub model: Name,
     pub version: i32,
 }
 
 pub async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let request_id = RequestId::of(request.headers());
+    let request_id = RequestId::of(request.headers(), state.platform.clock.now());
     let client = ClientIp::of(
         request.extensions().get(),
         request.headers(),
@@ -64,16 +64,17 @@ pub async fn edge(State(state): State<AppState>, mut request: Request, next: Nex
     response
         .headers_mut()
         .insert(X_REQUEST_ID, request_id.header());
+    let served = response.extensions().get::<Served>();
     log(&Line {
         method: &seen.method,
         path: &seen.path,
         route: seen.route.as_ref().map_or("", MatchedPath::as_str),
         request_id: &request_id,
         client,
-        started,
+        took: started.elapsed(),
         now,
         status: Meant::by(&response),
-        served: response.extensions().get(),
+        served: served.map(|Served { model, version }| (model, *version)),
     });
     response
 }
@@ -120,16 +121,17 @@ pub struct Line<'a> {
     pub route: &'a str,
     pub request_id: &'a RequestId,
     pub client: ClientIp,
-    pub started: Instant,
+    pub took: Duration,
     pub now: Timestamp,
     pub status: StatusCode,
-    pub served: Option<&'a Served>,
+    /// The model that answered, and its version.
+    pub served: Option<(&'a Name, i32)>,
 }
 
 /// Every prediction logs its request, so the line is written by hand: going through a serializer field by field takes a
 /// fifth of a prediction's instructions.
 pub fn log(line: &Line<'_>) {
-    if !tracing::enabled!(target: logging::ACCESS, tracing::Level::INFO) {
+    if !logging::has_access() {
         return;
     }
     let mut text = Vec::with_capacity(512);
@@ -140,65 +142,54 @@ pub fn log(line: &Line<'_>) {
 
 impl Line<'_> {
     /// In the shape of every other line. Only the path can hold what JSON escapes: ids, names and addresses are checked,
-    /// methods are tokens, and routes are our own.
+    /// methods are tokens, and routes are our own. Piece by piece, since the length of one that is written out here is known
+    /// when this is compiled.
     fn write(&self, text: &mut Vec<u8>) -> io::Result<()> {
-        write!(text, r#"{{"timestamp":"{}"#, self.now)?;
-        extend(
-            text,
-            [
-                r#"","level":"INFO","message":"request","request_id":""#,
-                self.request_id.as_str(),
-                r#"","method":""#,
-                self.method.as_str(),
-                r#"","path":"#,
-            ],
-        );
+        text.extend_from_slice(br#"{"timestamp":""#);
+        if let Some(now) = self.now.text() {
+            text.extend_from_slice(now.as_bytes());
+        }
+        text.extend_from_slice(br#"","level":"INFO","message":"request","request_id":""#);
+        text.extend_from_slice(self.request_id.as_bytes());
+        text.extend_from_slice(br#"","method":""#);
+        text.extend_from_slice(self.method.as_str().as_bytes());
+        text.extend_from_slice(br#"","path":"#);
         serde_json::to_writer(&mut *text, self.path)?;
-        let micros = self.started.elapsed().as_micros() as u64;
-        extend(
-            text,
-            [
-                r#","route":""#,
-                self.route,
-                r#"","status":"#,
-                self.status.as_str(),
-                r#","micros":"#,
-                itoa::Buffer::new().format(micros),
-                r#","client":""#,
-            ],
-        );
+        text.extend_from_slice(br#","route":""#);
+        text.extend_from_slice(self.route.as_bytes());
+        text.extend_from_slice(br#"","status":"#);
+        text.extend_from_slice(self.status.as_str().as_bytes());
+        text.extend_from_slice(br#","micros":"#);
+        number(text, self.took.as_micros() as u64);
+        text.extend_from_slice(br#","client":""#);
         match self.client.0 {
             IpAddr::V4(address) => {
-                for (place, octet) in address.octets().into_iter().enumerate() {
-                    let dot = if place == 0 { "" } else { "." };
-                    extend(text, [dot, itoa::Buffer::new().format(octet)]);
+                let [first, rest @ ..] = address.octets();
+                number(text, first);
+                for octet in rest {
+                    text.push(b'.');
+                    number(text, octet);
                 }
             }
             IpAddr::V6(address) => write!(text, "{address}")?,
         }
-        if let Some(Served { model, version }) = self.served {
-            extend(
-                text,
-                [
-                    r#"","model":""#,
-                    model.as_str(),
-                    r#"","version":"#,
-                    itoa::Buffer::new().format(*version),
-                    r#","target":""#,
-                ],
-            );
+        if let Some((model, version)) = self.served {
+            text.extend_from_slice(br#"","model":""#);
+            text.extend_from_slice(model.as_str().as_bytes());
+            text.extend_from_slice(br#"","version":"#);
+            number(text, version);
+            text.extend_from_slice(br#","target":""#);
         } else {
-            extend(text, [r#"","target":""#]);
+            text.extend_from_slice(br#"","target":""#);
         }
-        extend(text, [logging::ACCESS, "\"}\n"]);
+        text.extend_from_slice(logging::ACCESS.as_bytes());
+        text.extend_from_slice(b"\"}\n");
         Ok(())
     }
 }
 
-fn extend<const N: usize>(text: &mut Vec<u8>, pieces: [&str; N]) {
-    for piece in pieces {
-        text.extend_from_slice(piece.as_bytes());
-    }
+fn number(text: &mut Vec<u8>, number: impl itoa::Integer) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A bug of ours, which ends one request and no more.
@@ -223,8 +214,7 @@ mod tests {
     #[test]
     fn a_line_is_json_whatever_the_path_holds() {
         let request_id = RequestId::from_text("r-1");
-        let model = domain::Name::new("price").unwrap();
-        let served = Served { model, version: 3 };
+        let model = Name::new("price").unwrap();
         let line = |client, served| {
             let mut text = Vec::new();
             Line {
@@ -233,7 +223,7 @@ mod tests {
                 route: "/predict/{deployment}",
                 request_id: &request_id,
                 client: ClientIp(client),
-                started: Instant::now(),
+                took: Duration::from_micros(1250),
                 now: Timestamp::UNIX_EPOCH,
                 status: StatusCode::OK,
                 served,
@@ -241,16 +231,17 @@ mod tests {
             .write(&mut text)
             .unwrap();
             assert!(text.ends_with(b"}\n"));
-            let mut line: Value = serde_json::from_slice(&text).unwrap();
-            assert!(line["micros"].take().is_u64());
-            line
+            serde_json::from_slice::<Value>(&text).unwrap()
         };
         let mut expected = json!({
             "timestamp": "1970-01-01T00:00:00Z", "level": "INFO", "message": "request", "request_id": "r-1",
             "method": "POST", "path": "/predict/a\"b\\c\u{1}", "route": "/predict/{deployment}", "status": 200,
-            "micros": null, "client": "127.0.0.1", "model": "price", "version": 3, "target": "access",
+            "micros": 1250, "client": "127.0.0.1", "model": "price", "version": 3, "target": "access",
         });
-        assert_eq!(line(Ipv4Addr::LOCALHOST.into(), Some(&served)), expected);
+        assert_eq!(
+            line(Ipv4Addr::LOCALHOST.into(), Some((&model, 3))),
+            expected
+        );
         let members = expected.as_object_mut().unwrap();
         members.remove("model");
         members.remove("version");

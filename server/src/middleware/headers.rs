@@ -1,4 +1,4 @@
-//! Headers that every answer carries. A page has a policy of its own, with the nonce of its scripts (`pages`); everything
+//! Headers that answers carry. A page has a policy of its own, with the nonce of its scripts (`pages`); everything
 //! else may load nothing at all.
 
 use http::header::{
@@ -34,6 +34,14 @@ pub fn secure(path: &str, headers: &mut HeaderMap) {
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, SAME_ORIGIN);
     headers.insert(OPENER_POLICY, SAME_ORIGIN);
+    headers.insert(RESOURCE_POLICY, SAME_ORIGIN);
+}
+
+/// For an answer that a program got with its key. A browser never sends that by itself, so it can not make a page or a frame of
+/// the answer, and is told nothing of those.
+pub fn secure_data(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(RESOURCE_POLICY, SAME_ORIGIN);
 }
 

@@ -10,15 +10,15 @@ use crate::error::ApiError;
 use crate::state::AppState;
 
 pub fn is_allowed(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
-    is_own(state, headers, uri) || is_named(state, headers, uri)
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().filter(|_| hosts.next().is_none());
+    is_own(state, host, uri) || is_named(state, headers, uri)
 }
 
-/// Whether it is the very host and port of our links, as in most requests; this takes no parsing.
-fn is_own(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
+/// Whether the one `Host` is the very host and port of our links, as in most requests; this takes no parsing.
+pub fn is_own(state: &AppState, host: Option<&HeaderValue>, uri: &Uri) -> bool {
     uri.authority().is_none()
-        && hosts.next().map(HeaderValue::as_bytes) == Some(state.own_host.as_bytes())
-        && hosts.next().is_none()
+        && host.is_some_and(|host| host.as_bytes() == state.own_host.as_bytes())
 }
 
 fn is_named(state: &AppState, headers: &HeaderMap, uri: &Uri) -> bool {

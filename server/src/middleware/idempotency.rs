@@ -106,7 +106,7 @@ fn hash_head(parts: &Parts, length: Option<&str>) -> Sha256 {
             .uri
             .path_and_query()
             .map(http::uri::PathAndQuery::as_str),
-        header(parts, &CONTENT_TYPE),
+        media_type(parts),
         length,
     ] {
         hash.update(part.unwrap_or_default());
@@ -145,6 +145,15 @@ fn key(headers: &HeaderMap) -> ApiResult<String> {
 
 fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
+}
+
+/// Without the boundary of a form, which is another one with every try.
+fn media_type(parts: &Parts) -> Option<&str> {
+    let media = header(parts, &CONTENT_TYPE)?;
+    match media.split_once(';') {
+        Some((form, _)) if form.trim().eq_ignore_ascii_case("multipart/form-data") => Some(form),
+        _ => Some(media),
+    }
 }
 
 /// Secrets are kept nowhere but where they have their place, so answers that show one are not kept.

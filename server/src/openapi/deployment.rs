@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use domain::datasets::ColumnType;
 use domain::models::{InputField, OutputField, Signature, Task};
+use domain::predictions::Scale;
 use domain::{Error, Result};
 use serde_json::{Map, Value, json};
+use serving::dialects::explained::MAX_ROWS as MOST_EXPLAINED;
 use serving::request::MAX_ROWS;
 use serving::snapshot::Deployment;
 use serving::versions::{self, Version};
@@ -49,6 +51,7 @@ fn describe(
     schemas["Row"] = row(&signature.inputs);
     schemas["PredictRequest"] = request();
     schemas["PredictResponse"] = response(&signature.output);
+    schemas["PredictResponse"]["properties"]["explanations"] = explanations(signature);
     let schemes = &mut platform["components"]["securitySchemes"];
     json!({
         "openapi": "3.1.0",
@@ -80,6 +83,12 @@ fn operation(signature: &Signature) -> Value {
         "summary": format!("Predict {}", signature.output.name),
         "description": "One row, or a batch of rows.",
         "parameters": [{
+            "name": "explain",
+            "in": "query",
+            "required": false,
+            "description": format!("Whether the answer says what each input adds to the predictions, of {MOST_EXPLAINED} rows at most."),
+            "schema": {"type": "boolean", "default": false},
+        }, {
             "name": "x-route-key",
             "in": "header",
             "required": false,
@@ -109,7 +118,7 @@ fn operation(signature: &Signature) -> Value {
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PredictResponse"}}},
             },
             "413": problem("The body is over the limit, which a batch of long rows may be with fewer rows than the most"),
-            "422": problem("Inputs that the model does not take: `errors` names the row and the field of each"),
+            "422": problem("Inputs that the model does not take: `errors` names the row and the field of each. With `explain`, also `not_explainable`"),
             "429": problem("The key's limit: try again after `retry_after` seconds"),
             "500": problem("The model failed on these inputs: they lie so far out that it makes no finite number of them"),
             "default": problem("A problem: `error_code` says which"),
@@ -176,6 +185,54 @@ fn class_prediction(output: &OutputField) -> Value {
             },
         },
     })
+}
+
+/// As `domain::predictions::Explanation`, with the names of the signature.
+fn explanations(signature: &Signature) -> Value {
+    let number = json!({"type": "number"});
+    let inputs = signature.inputs.iter();
+    let inputs: Map<String, Value> = inputs
+        .map(|input| (input.name.clone(), number.clone()))
+        .collect();
+    let base = json!({"type": "number", "description": "What the model says of the training rows on average"});
+    let contributions = json!({
+        "type": "object",
+        "description": "What each input adds to that",
+        "properties": inputs,
+    });
+    let scale = json!({
+        "type": "string",
+        "enum": Scale::ALL.map(Scale::as_str),
+        "description": "What base and contributions add up to",
+    });
+    let single = json!({
+        "type": "object",
+        "required": ["scale", "base", "contributions"],
+        "properties": {
+            "scale": scale, "base": base, "contributions": contributions,
+            "class": {"type": "string", "description": "Of two classes the one that it is about"},
+        },
+    });
+    let of_class = json!({
+        "type": "object",
+        "required": ["base", "contributions"],
+        "properties": {"base": base, "contributions": contributions},
+    });
+    let item = match signature.output.task {
+        Task::Regression => single,
+        Task::Classification => {
+            let classes = json!({
+                "type": "object",
+                "required": ["scale", "classes"],
+                "properties": {
+                    "scale": scale,
+                    "classes": {"type": "object", "additionalProperties": of_class},
+                },
+            });
+            json!({"oneOf": [single, classes]})
+        }
+    };
+    json!({"type": "array", "description": "One a row, when they were asked for", "items": item})
 }
 
 fn row(inputs: &[InputField]) -> Value {

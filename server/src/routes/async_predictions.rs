@@ -25,7 +25,7 @@ use utoipa_axum::routes;
 
 use super::predict::answer::{Call, Target, admit, count_refused};
 use super::predict::respond::rate_headers;
-use super::predict::{OfDeployment, XCanary};
+use super::predict::{OfDeployment, XCanary, preflight};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::request_id::is_well_formed;
 use crate::extract::{Json, Path};
@@ -80,12 +80,11 @@ async fn create(
     responses((status = 204, description = "It may", headers(
         ("access-control-allow-origin" = String, description = "The page's origin, or `*`"))), Problems))]
 async fn preflight_create(
-    State(state): State<AppState>,
-    Path(path): Path<OfDeployment>,
+    state: State<AppState>,
+    deployment: Path<OfDeployment>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let asked = cors::Asked::Deployment(&path.deployment);
-    cors::preflight(&state, asked, &Method::POST, &headers)
+    preflight(state, deployment, headers).await
 }
 
 /// Get a prediction that was asked for earlier

@@ -54,11 +54,7 @@ async fn create(
     headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Response {
-    let wants_json = headers.get(ACCEPT).is_some_and(|accept| {
-        accept
-            .to_str()
-            .is_ok_and(|accept| accept.contains("application/json"))
-    });
+    let wants_json = wants_json(&headers);
     let uploaded = match form {
         Ok(form) => Box::pin(read(&state, &caller, &path.project, &headers, form)).await,
         Err(_) => Err(ApiError::http(
@@ -128,7 +124,18 @@ async fn read(
     .into())
 }
 
-async fn name_field(mut field: Field<'_>) -> ApiResult<Option<Name>> {
+/// Whether the client reads the answer itself, instead of being led to a page.
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|accept| {
+        accept
+            .to_str()
+            .is_ok_and(|accept| accept.contains("application/json"))
+    })
+}
+
+/// A field of the form that is no file.
+pub(super) async fn text(mut field: Field<'_>, longest: usize) -> ApiResult<Vec<u8>> {
+    let pointer = pointer(&field);
     let mut text = Vec::new();
     while let Some(chunk) = field
         .chunk()
@@ -136,17 +143,31 @@ async fn name_field(mut field: Field<'_>) -> ApiResult<Option<Name>> {
         .map_err(|error| ApiError::bad_request(error.body_text()))?
     {
         text.extend_from_slice(&chunk);
-        if text.len() > LONGEST_NAME {
-            return Err(Error::invalid("/name", "a name of at most 63 characters").into());
+        if text.len() > longest {
+            let expected = format!("at most {longest} bytes");
+            return Err(
+                Error::Invalid(vec![FieldError::new(pointer, "out_of_range", expected)]).into(),
+            );
         }
     }
+    Ok(text)
+}
+
+/// `None` for one that was left empty.
+pub(super) async fn name_field(field: Field<'_>) -> ApiResult<Option<Name>> {
+    let pointer = pointer(&field);
+    let text = text(field, LONGEST_NAME).await?;
     let text = String::from_utf8_lossy(&text).trim().to_owned();
     if text.is_empty() {
         return Ok(None);
     }
     Name::new(text)
         .map(Some)
-        .map_err(|reason| Error::invalid("/name", reason).into())
+        .map_err(|reason| Error::invalid(pointer, reason).into())
+}
+
+fn pointer(field: &Field<'_>) -> String {
+    format!("/{}", field.name().unwrap_or_default())
 }
 
 async fn file(

@@ -67,6 +67,23 @@ async fn every_algorithm_becomes_a_version_that_answers() {
             body!({"l1_ratio": 0.9}),
             body!({"l1_ratio": 0.9, "penalty": 0.01}),
         ),
+        ("poisson", body!({}), body!({"penalty": 0.001})),
+        ("gamma", body!({"penalty": 0.1}), body!({"penalty": 0.1})),
+        (
+            "tweedie",
+            body!({"power": 1.2}),
+            body!({"penalty": 0.001, "power": 1.2}),
+        ),
+        (
+            "decision_tree",
+            body!({}),
+            body!({"max_depth": 8, "min_leaf_rows": 20}),
+        ),
+        (
+            "random_forest",
+            body!({"trees": 30, "feature_share": 1}),
+            body!({"trees": 30, "max_depth": 30, "min_leaf_rows": 3, "feature_share": 1.0, "seed": 42}),
+        ),
         (
             "gradient_boosting",
             body!({"budget": 0.5}),
@@ -84,7 +101,8 @@ async fn every_algorithm_becomes_a_version_that_answers() {
         })
         .await;
         assert_eq!(run["status"], "succeeded", "{run}");
-        let is_trees = algorithm == "gradient_boosting";
+        let is_trees = ["decision_tree", "random_forest", "gradient_boosting"].contains(&algorithm);
+        let has_log_link = ["poisson", "gamma", "tweedie"].contains(&algorithm);
         let evaluation = &run["evaluation"];
         assert_eq!(
             evaluation["importances"].as_array().is_some(),
@@ -113,7 +131,7 @@ async fn every_algorithm_becomes_a_version_that_answers() {
             {"size": 50, "city": "Genf"},
             {"size": null, "city": "Paris"},
         ]});
-        let predict = format!("/predict/{algorithm}");
+        let predict = format!("/predict/{algorithm}?explain=true");
         let answer = call(&app, &key, Method::POST, &predict, inputs, 200).await;
         let predictions: Vec<f64> = answer["predictions"]
             .as_array()
@@ -126,10 +144,41 @@ async fn every_algorithm_becomes_a_version_that_answers() {
             predictions[0] < predictions[1],
             "{algorithm}: {predictions:?}"
         );
+        let scale = if has_log_link {
+            "log_prediction"
+        } else {
+            "prediction"
+        };
+        explained(&answer, &predictions, scale);
+        let permutation = &evaluation["permutation"];
+        assert_eq!(permutation["metric"], "rmse", "{evaluation}");
+        assert_eq!(permutation["importances"].as_array().unwrap().len(), 2);
         if is_trees {
             assert!((predictions[0] - 103.0).abs() < 15.0, "{predictions:?}");
             assert!((predictions[1] - 403.0).abs() < 15.0, "{predictions:?}");
         }
+    }
+}
+
+/// What the inputs add makes the prediction, or its logarithm, of what is said on average.
+fn explained(answer: &Value, predictions: &[f64], scale: &str) {
+    let explanations = answer["explanations"].as_array().unwrap();
+    assert_eq!(explanations.len(), predictions.len());
+    for (explanation, predicted) in explanations.iter().zip(predictions) {
+        assert_eq!(explanation["scale"], scale, "{answer}");
+        let added = explanation["contributions"].as_object().unwrap().values();
+        let sum = added.fold(explanation["base"].as_f64().unwrap(), |sum, part| {
+            sum + part.as_f64().unwrap()
+        });
+        let says = if scale == "prediction" {
+            sum
+        } else {
+            sum.exp()
+        };
+        assert!(
+            (says - predicted).abs() < 1e-9 * predicted.abs(),
+            "{answer}"
+        );
     }
 }
 

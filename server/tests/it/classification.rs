@@ -116,7 +116,12 @@ fn survives(prediction: &Value) -> f64 {
 async fn a_classifier_is_trained_deployed_and_answers_in_every_dialect() {
     let ground = Ground::new().await;
     ground.upload("passengers", PASSENGERS).await;
-    for algorithm in ["logistic_regression", "gradient_boosting"] {
+    for algorithm in [
+        "logistic_regression",
+        "naive_bayes",
+        "random_forest",
+        "gradient_boosting",
+    ] {
         let run = ground.train(survival(algorithm)).await;
         assert_eq!(run["status"], "succeeded", "{run}");
         assert_eq!(run["spec"]["task"], "classification");
@@ -139,9 +144,40 @@ async fn a_classifier_is_trained_deployed_and_answers_in_every_dialect() {
         );
         ground.deploy(algorithm).await;
         answers(&ground, algorithm).await;
+        if ["logistic_regression", "gradient_boosting"].contains(&algorithm) {
+            explained(&ground, algorithm).await;
+        }
     }
     scored(&ground).await;
     kept_apart(&ground).await;
+}
+
+/// What the inputs add makes the logarithm of the odds of what is said on average.
+async fn explained(ground: &Ground, deployment: &str) {
+    let path = format!("/predict/{deployment}?explain=true");
+    let answer = ground.post(&path, body!({"inputs": two()}), 200).await;
+    let predictions = answer["predictions"].as_array().unwrap();
+    let explanations = answer["explanations"].as_array().unwrap();
+    assert_eq!(explanations.len(), 2);
+    for (prediction, explanation) in predictions.iter().zip(explanations) {
+        assert_eq!(
+            (&explanation["scale"], &explanation["class"]),
+            (&body!("log_odds"), &body!("1"))
+        );
+        let survives = survives(prediction);
+        let added = explanation["contributions"].as_object().unwrap();
+        let sum = added
+            .values()
+            .fold(explanation["base"].as_f64().unwrap(), |sum, part| {
+                sum + part.as_f64().unwrap()
+            });
+        assert!(
+            (sum - (survives / (1.0 - survives)).ln()).abs() < 1e-9,
+            "{answer}"
+        );
+    }
+    let sex = |row: usize| explanations[row]["contributions"]["Sex"].as_f64().unwrap();
+    assert!(sex(0) > 0.3 && sex(1) < -0.1, "{answer}");
 }
 
 /// Who calls a name gets labels or numbers, not now these and now those.
@@ -253,7 +289,7 @@ async fn what_a_target_can_not_be_is_named() {
         (
             body!({"algorithm": "ridge"}),
             "/algorithm",
-            "auto, logistic_regression, gradient_boosting",
+            "auto, logistic_regression, naive_bayes, decision_tree, random_forest, gradient_boosting",
         ),
         (
             body!({"algorithm": "logistic_regression", "task": "regression"}),

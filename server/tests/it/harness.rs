@@ -89,6 +89,9 @@ impl App {
         let tls = tls.map(|files| Tls::open(files, served.clock.now()).unwrap());
         let role = ProcessRole::Gateway;
         let state = AppState::new(served, config, role, address, tls, shutdown);
+        state
+            .imports
+            .use_program(env!("CARGO_BIN_EXE_volary").into());
         state.readiness.schema_is_current();
         start::background(&state).await.unwrap();
         let router = router::build(&state);

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use platform::Clock;
 use testkit::TestPlatform;
 
-use crate::harness::{App, problem};
+use crate::harness::{ADMIN, App, problem};
 
 /// The policy of a page and the nonce in it.
 fn nonce(policy: &str) -> &str {
@@ -56,6 +56,44 @@ async fn a_page_lets_only_its_own_scripts_run() {
         nonces.insert(nonce);
     }
     assert_eq!(nonces.len(), 20, "none comes twice");
+}
+
+/// The titles of pages, and what they may load, must not depend on which pages are rendered beside them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pages_that_are_rendered_at_once_keep_out_of_each_others_way() {
+    let app = App::start().await;
+    let session = app.sign_in(ADMIN).await;
+    let pages = [
+        ("/p/default/datasets", "Datasets"),
+        ("/p/default/models", "Models"),
+        ("/p/default/keys", "API keys"),
+        ("/p/default/deployments", "Deployments"),
+    ];
+    let visitor = async |first: usize| {
+        for visit in 0..25 {
+            let (path, title) = pages[(first + visit) % pages.len()];
+            let answer = app
+                .get(path)
+                .header("cookie", &session)
+                .header("accept", "text/html")
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            let policy = answer.headers()["content-security-policy"].to_str();
+            let nonce = nonce(policy.unwrap()).to_owned();
+            let page = answer.text().await.unwrap();
+            assert!(
+                page.contains(&format!("nonce=\"{nonce}\"")),
+                "{path}: another page's policy"
+            );
+            assert!(
+                page.contains(&format!("<title>{title} · Volary</title>")),
+                "{path}"
+            );
+        }
+    };
+    futures::future::join_all((0..8).map(visitor)).await;
 }
 
 #[tokio::test]

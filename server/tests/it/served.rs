@@ -1,5 +1,7 @@
 //! A server with models that were made by hand, and a client of its predictions.
 
+use std::iter::repeat_n;
+
 use domain::datasets::ColumnType;
 use domain::deployments::DeploymentSpec;
 use domain::ids::RolloutId;
@@ -170,7 +172,8 @@ fn artifact(intercept: f64, coefficient: f64) -> Artifact {
     Artifact::linear("price", intercept, vec![(rooms(), numeric(coefficient))])
 }
 
-/// A tree for each room that there may be: it adds `step` from that room on.
+/// A tree for each room that there may be: it adds `step` from that room on. And as many that add nothing as it takes until rows
+/// are worth computing together.
 fn grown(base: f64, step: f64) -> Artifact {
     let trees = (1..=32).map(|room| Tree {
         nodes: vec![
@@ -184,9 +187,12 @@ fn grown(base: f64, step: f64) -> Artifact {
             Node::Leaf(step),
         ],
     });
+    let nothing = Tree {
+        nodes: vec![Node::Leaf(0.0)],
+    };
     let trees = Trees {
         base,
-        trees: trees.collect(),
+        trees: trees.chain(repeat_n(nothing, 1000)).collect(),
     };
     Artifact::trees("price", vec![rooms()], trees)
 }

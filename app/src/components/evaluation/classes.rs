@@ -221,7 +221,7 @@ fn Thresholds(thresholds: Vec<Threshold>, positive: String) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row" class="num">
-                        {numbers::decimal(row.threshold)}
+                        {numbers::decimal(row.threshold)} " "
                         {move || is_cheapest().then(|| view! { <span class="hint">"Lowest cost"</span> })}
                     </th>
                     <td class="num">{share(row.precision())}</td>
@@ -234,14 +234,6 @@ fn Thresholds(thresholds: Vec<Threshold>, positive: String) -> impl IntoView {
             }
         })
         .collect_view();
-    let entered = |set: WriteSignal<f64>| {
-        move |event| {
-            let cost = event_target_value(&event).parse().ok();
-            if let Some(cost) = cost.filter(|cost: &f64| cost.is_finite() && *cost >= 0.0) {
-                set.set(cost);
-            }
-        }
-    };
     let reading = format!(
         "What comes of the label {positive} wherever its probability is at least the threshold. The label that callers get is that of the highest probability, which is a threshold of 0.5."
     );
@@ -263,28 +255,23 @@ fn Thresholds(thresholds: Vec<Threshold>, positive: String) -> impl IntoView {
             </table>
         </TableSection>
         <div class="form-row needs-script">
-            <div on:input=entered(set_false_positive)>
-                <TextField
-                    name="false_positive"
-                    label="Cost of a row wrongly labelled so"
-                    kind="number"
-                    min="0"
-                    step="any"
-                    value="1"
-                    required=false
-                />
-            </div>
-            <div on:input=entered(set_false_negative)>
-                <TextField
-                    name="false_negative"
-                    label="Cost of a row that is missed"
-                    kind="number"
-                    min="0"
-                    step="any"
-                    value="1"
-                    required=false
-                />
-            </div>
+            {cost_field("false_positive", "Cost of a row wrongly labelled so", set_false_positive)}
+            {cost_field("false_negative", "Cost of a row that is missed", set_false_negative)}
+        </div>
+    }
+}
+
+/// What costs 1 until somebody enters something else.
+fn cost_field(name: &'static str, label: &'static str, set: WriteSignal<f64>) -> impl IntoView {
+    let entered = move |event| {
+        let cost = event_target_value(&event).parse().ok();
+        if let Some(cost) = cost.filter(|cost: &f64| cost.is_finite() && *cost >= 0.0) {
+            set.set(cost);
+        }
+    };
+    view! {
+        <div on:input=entered>
+            <TextField name label kind="number" min="0" step="any" value="1" required=false />
         </div>
     }
 }

@@ -1,8 +1,9 @@
 //! What a model relies on.
 
-use domain::models::{Coefficient, Importance};
+use domain::models::{Coefficient, Importance, Permutation};
 use leptos::prelude::*;
 
+use crate::components::effect_bar::effect_bar;
 use crate::components::numbers;
 use crate::components::section::TableSection;
 
@@ -10,17 +11,16 @@ use crate::components::section::TableSection;
 pub(super) fn Coefficients(
     coefficients: Vec<Coefficient>,
     intercept: f64,
-    is_classification: bool,
+    /// What they are effects on.
+    scale: &'static str,
 ) -> impl IntoView {
     let largest = coefficients
         .iter()
         .map(|coefficient| coefficient.standardized.abs())
         .fold(0.0, f64::max);
-    let reading = if is_classification {
-        "Largest effect first. Effect: change of the logarithm of a class's odds when the input rises by one standard deviation."
-    } else {
-        "Largest effect first. Effect: change of the prediction when the input rises by one standard deviation."
-    };
+    let reading = format!(
+        "Largest effect first. Effect: change of {scale} when the input rises by one standard deviation."
+    );
     let has_classes = coefficients
         .iter()
         .any(|coefficient| coefficient.class.is_some());
@@ -35,7 +35,7 @@ pub(super) fn Coefficients(
                     {class}
                     <td class="num">{numbers::decimal(coefficient.standardized)}</td>
                     <td>
-                        <EffectBar effect=coefficient.standardized largest />
+                        {effect_bar(coefficient.standardized, largest)}
                     </td>
                     <td class="num">{numbers::decimal(coefficient.value)}</td>
                 </tr>
@@ -68,24 +68,6 @@ pub(super) fn Coefficients(
                 <tbody>{rows} {intercept}</tbody>
             </table>
         </TableSection>
-    }
-}
-
-/// A bar to the right for a raising effect, to the left for a lowering one. The number stands beside it.
-#[component]
-fn EffectBar(effect: f64, largest: f64) -> impl IntoView {
-    let share = if largest > 0.0 {
-        (effect.abs() / largest).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    let width = 48.0 * share;
-    let x = if effect < 0.0 { 50.0 - width } else { 50.0 };
-    view! {
-        <svg class="effect-bar" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" focusable="false">
-            <line x1="50" y1="0" x2="50" y2="10" class="effect-axis"></line>
-            <rect x=format!("{x:.1}") y="2" width=format!("{width:.1}") height="6" class:is-negative=effect < 0.0></rect>
-        </svg>
     }
 }
 
@@ -122,6 +104,53 @@ pub(super) fn Importances(importances: Vec<Importance>) -> impl IntoView {
                         <th scope="col" class="num">"Share of the gain"</th>
                         <th scope="col">"Size"</th>
                         <th scope="col" class="num">"Splits"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </TableSection>
+    }
+}
+
+#[component]
+pub(super) fn Dealt(permutation: Permutation) -> impl IntoView {
+    let Permutation {
+        metric,
+        rows,
+        repeats,
+        importances,
+    } = permutation;
+    let largest = importances.first().map_or(0.0, |first| first.mean);
+    let reading = format!(
+        "Largest first. Rise of the {} when the input's values are dealt out anew among {} held-out rows, {} times: what the model would lose without it.",
+        metric.label(),
+        numbers::count(rows.into()),
+        repeats
+    );
+    let rows = importances
+        .into_iter()
+        .map(|importance| {
+            view! {
+                <tr>
+                    <th scope="row" class="mono">{importance.feature}</th>
+                    <td class="num">{numbers::decimal(importance.mean)}</td>
+                    <td class="num">{numbers::decimal(importance.std)}</td>
+                    <td>
+                        <ShareBar share=importance.mean largest />
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <TableSection title="Permutation importance" reading>
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"Feature"</th>
+                        <th scope="col" class="num">{format!("Rise of the {}", metric.label())}</th>
+                        <th scope="col" class="num">"±"</th>
+                        <th scope="col">"Size"</th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>

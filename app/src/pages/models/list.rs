@@ -2,11 +2,13 @@ use domain::models::ModelSummary;
 use domain::{Name, Page, Permission};
 use leptos::prelude::*;
 
+use super::import::{DIALOG, ImportDialog};
 use crate::calls::read_when;
 use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
+use crate::components::dialog::DialogButton;
 use crate::components::empty_state::EmptyState;
 use crate::components::evaluation::headline;
 use crate::components::icon::Glyph;
@@ -38,12 +40,14 @@ pub fn ModelsPage() -> impl IntoView {
         },
     );
     view! {
-        <PageHeader title="Models" lead="Each training run adds a numbered version to its model. Versions never change once they are made.">
-            <Allowed permission=Permission::Write what="Training">
+        <PageHeader title="Models" lead="Each training run or import adds a numbered version to its model. Versions never change once they are made.">
+            <Allowed permission=Permission::Write what="Training and importing">
+                <DialogButton id=DIALOG>"Import ONNX"</DialogButton>
                 <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>"Train a model"</a>
             </Allowed>
         </PageHeader>
         {loaded_page(models, move |page| list(project.get_untracked(), cursor.get_untracked(), page))}
+        <Allowed permission=Permission::Write><ImportDialog /></Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/models", project.get())) />
     }
     .into_any()
@@ -55,12 +59,13 @@ fn list(project: Name, cursor: Option<String>, page: Page<ModelSummary>) -> AnyV
             <EmptyState
                 glyph=Glyph::Model
                 title="No models yet"
-                text="A model appears with its first successful training run. Every further run on the same name adds a version."
+                text="A model appears with its first successful training run, or with an ONNX file that was trained elsewhere. Every further one of the same name adds a version."
             >
                 <Allowed permission=Permission::Write>
                     <a class="button primary" href=format!("/p/{project}/training-runs/new")>
                         "Train a model"
                     </a>
+                    <DialogButton id=DIALOG>"Import ONNX"</DialogButton>
                 </Allowed>
             </EmptyState>
         }

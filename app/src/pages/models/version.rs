@@ -1,9 +1,11 @@
 //! One version: what it takes, how good it is, where it comes from and where it serves.
 
+mod imported;
 mod lineage;
 mod signature;
 
 use domain::models::{Alias, ModelVersion};
+use domain::training_runs::Algorithm;
 use domain::{Name, Permission};
 use leptos::prelude::*;
 
@@ -143,18 +145,21 @@ fn page(
     let lineage = lineage::lineage(project, &version);
     let signature = signature::signature(&version.signature);
     let target = version.signature.output.name.clone();
+    let has_log_link = Algorithm::named(&version.algorithm).is_some_and(Algorithm::has_log_link);
     let charts = version
         .evaluation
-        .map(|evaluation| view! { <EvaluationCharts evaluation target /> });
+        .map(|evaluation| view! { <EvaluationCharts evaluation target has_log_link /> });
+    let metrics = if version.metrics.is_empty() {
+        view! { <p class="hint">"Not measured: the version was not trained here."</p> }.into_any()
+    } else {
+        view! { <HeldOutMetrics metrics=version.metrics /> }.into_any()
+    };
     let alias_list =
         view! { <AliasList project=project.clone() model=version.model.clone() aliases remove /> };
     let set_form = view! { <SetAliasForm project=project.clone() model=version.model versions=Vec::new() fixed=version.version set /> };
     view! {
         <Card title="Where it comes from and where it serves">{lineage}</Card>
-        <Card title="Held-out metrics">
-            <HeldOutMetrics metrics=version.metrics />
-            {charts}
-        </Card>
+        <Card title="Held-out metrics">{metrics}{charts}</Card>
         {signature}
         <Card title="Aliases" hint="A name that callers may use in place of the version number.">
             {alias_list}
@@ -166,12 +171,14 @@ fn page(
 }
 
 fn facts(version: &ModelVersion) -> AnyView {
+    let imported = imported::facts(&version.params);
     let params = match &version.params {
+        _ if !imported.is_empty() => "none".to_owned(),
         serde_json::Value::Object(params) if params.is_empty() => "none".to_owned(),
         serde_json::Value::Null => "none".to_owned(),
         params => params.to_string(),
     };
-    let facts = vec![
+    let mut facts = vec![
         (
             "SHA-256",
             view! { <Identifier text=version.sha256.clone() shown=16 /> }.into_any(),
@@ -187,5 +194,6 @@ fn facts(version: &ModelVersion) -> AnyView {
             view! { <Time at=version.created_at /> " by " {version.created_by.clone()} }.into_any(),
         ),
     ];
+    facts.extend(imported);
     view! { <Facts facts /> }.into_any()
 }

@@ -3,6 +3,7 @@ use domain::predictions::Route;
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::explanation::explanation;
 use crate::components::badge::Tone;
 use crate::components::banner::Banner;
 use crate::components::code::Identifier;
@@ -71,7 +72,13 @@ fn given(project: &Name, tried: TriedPrediction) -> AnyView {
         ),
     ];
     let predictions = match response.predictions.as_slice() {
-        [one] => view! { <p class="prediction">{shown(one)}</p> {probabilities(one)} }.into_any(),
+        [one] => {
+            let explained = response.explanations.first();
+            let explained =
+                explained.and_then(|explained| explanation(explained, one.get("label")));
+            view! { <p class="prediction">{shown(one)}</p> {probabilities(one)} {explained} }
+                .into_any()
+        }
         many => batch(many),
     };
     view! {
@@ -120,20 +127,25 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// An object's numbers, the largest first.
+pub(super) fn ranked(numbers: &Value) -> Option<Vec<(String, f64)>> {
+    let mut ranked = Vec::new();
+    for (name, number) in numbers.as_object()? {
+        ranked.push((name.clone(), number.as_f64()?));
+    }
+    ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    Some(ranked)
+}
+
 /// Of a classifier, the most probable class first.
 fn probabilities(value: &Value) -> Option<AnyView> {
-    let shares = value.get("probabilities")?.as_object()?;
-    let mut shares: Vec<(&String, f64)> = shares
-        .iter()
-        .filter_map(|(class, share)| Some((class, share.as_f64()?)))
-        .collect();
-    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shares = ranked(value.get("probabilities")?)?;
     let rows = shares
         .into_iter()
         .map(|(class, share)| {
             view! {
                 <tr>
-                    <th scope="row">{class.clone()}</th>
+                    <th scope="row">{class}</th>
                     <td class="num">{numbers::percent(share)}</td>
                     <td>
                         <meter min="0" max="1" value=share.to_string() aria-hidden="true"></meter>

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::FIELD_PREFIX;
 use crate::browser;
-use crate::components::field::Field;
+use crate::components::field::{CheckField, Field};
 use crate::components::numbers;
 use crate::row::{self, Entries};
 
@@ -272,6 +272,22 @@ pub(super) fn arm_field(rollout: &Rollout, chosen: RwSignal<Option<Route>>) -> A
                 <option value="canary">{canary}</option>
             </select>
         </Field>
+    }
+    .into_any()
+}
+
+/// Whether the answer says what each input adds.
+pub(super) fn explain_field(explain: RwSignal<bool>) -> AnyView {
+    view! {
+        <div on:change=move |event| explain.set(event_target_checked(&event))>
+            <CheckField
+                name="explain"
+                value="true"
+                label="Explain"
+                hint="Says of one row what each input adds to the prediction."
+                checked=explain.get_untracked()
+            />
+        </div>
     }
     .into_any()
 }

@@ -42,7 +42,7 @@ fn curl(url: &str, inputs: &Value) -> String {
     // Within single quotes a shell takes everything as it stands, but for the quote itself.
     let quoted = body.replace('\'', r"'\''");
     format!(
-        "curl -X POST {url} \\\n  -H \"Authorization: Bearer {KEY_PLACEHOLDER}\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{quoted}'"
+        "curl -X POST '{url}' \\\n  -H \"Authorization: Bearer {KEY_PLACEHOLDER}\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{quoted}'"
     )
 }
 

@@ -6,7 +6,9 @@ mod results;
 use domain::events::Topic;
 use domain::ids::TrainingRunId;
 use domain::models::Task;
-use domain::training_runs::{RunError, RunStatus, SplitMethod, Stage, TrainingRun, TrainingSpec};
+use domain::training_runs::{
+    RunError, RunStatus, Split, SplitMethod, Stage, TrainingRun, TrainingSpec,
+};
 use domain::{Name, Permission, Timestamp};
 use leptos::prelude::*;
 
@@ -254,7 +256,7 @@ fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyVi
         ("Features", view! { <span class="mono wrap">{features}</span> }.into_any()),
         ("Model", view! { <a href=format!("/p/{project}/models/{}", spec.model)>{spec.model.to_string()}</a> }.into_any()),
         ("Algorithm", spec.algorithm.described(spec.params.as_ref()).into_any()),
-        ("Held out", format!("{} of the rows, seed {}", numbers::percent(spec.split.test_fraction), spec.split.seed).into_any()),
+        ("Held out", held_out(&spec.split).into_any()),
         ("Budget", format!("{} s, {} MB", spec.budget.seconds, spec.budget.memory_mb).into_any()),
         ("Created", view! { <Time at=created_at /> " by " {created_by} }.into_any()),
         ("Started", (move || moment(run.with(|run| run.started_at))).into_any()),
@@ -263,6 +265,18 @@ fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyVi
         ("Id", view! { <Identifier text=id.to_string() shown=36 /> }.into_any()),
     ];
     view! { <Facts facts /> }.into_any()
+}
+
+fn held_out(split: &Split) -> String {
+    let share = numbers::percent(split.test_fraction);
+    let method = split.method.map_or("", SplitMethod::as_str);
+    match &split.column {
+        None => format!("{share} of the rows, {method}, seed {}", split.seed),
+        Some(column) => format!(
+            "{share} of the rows, {method} {column}, seed {}",
+            split.seed
+        ),
+    }
 }
 
 /// The form of a new run with everything as in `spec`.
@@ -285,6 +299,16 @@ fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
         (
             "split_method",
             spec.split.method.map_or("", SplitMethod::as_str).to_owned(),
+        ),
+        (
+            "split_column",
+            spec.split.column.clone().unwrap_or_default(),
+        ),
+        (
+            "folds",
+            spec.split
+                .folds
+                .map_or_else(String::new, |folds| folds.to_string()),
         ),
         ("seconds", spec.budget.seconds.to_string()),
         ("memory_mb", spec.budget.memory_mb.to_string()),

@@ -31,8 +31,14 @@ pub struct TrainingForm {
     /// Empty leaves it to the task.
     #[serde(default)]
     pub split_method: String,
+    /// Of a split by group or time; it is left out of the features.
+    #[serde(default)]
+    pub split_column: String,
     pub test_fraction: String,
     pub seed: String,
+    /// Empty for none.
+    #[serde(default)]
+    pub folds: String,
     pub seconds: String,
     pub memory_mb: String,
 }
@@ -63,8 +69,11 @@ impl TrainingForm {
         let algorithm = algorithm(&mut errors, &self.algorithm);
         let params = self.params(&mut errors, algorithm);
         let defaults = TrainingBudget::default();
+        let method = method(&mut errors, &self.split_method);
         let split = Split {
-            method: method(&mut errors, &self.split_method),
+            method,
+            column: Some(self.split_column.clone())
+                .filter(|_| method.is_some_and(SplitMethod::has_column)),
             test_fraction: parsed(
                 &mut errors,
                 "/split/test_fraction",
@@ -79,6 +88,15 @@ impl TrainingForm {
                 &self.seed,
             )
             .unwrap_or_default(),
+            folds: match self.folds.trim() {
+                "" => None,
+                text => parsed(
+                    &mut errors,
+                    "/split/folds",
+                    "a whole number from 2 to 10, or none",
+                    text,
+                ),
+            },
         };
         let budget = TrainingBudget {
             seconds: parsed(
@@ -99,7 +117,7 @@ impl TrainingForm {
         let features: Vec<String> = self
             .features
             .iter()
-            .filter(|feature| **feature != self.target)
+            .filter(|feature| **feature != self.target && Some(*feature) != split.column.as_ref())
             .cloned()
             .collect();
         match (dataset, model, errors.is_empty()) {
@@ -161,10 +179,9 @@ fn task(errors: &mut Vec<FieldError>, text: &str) -> Option<Task> {
 }
 
 fn method(errors: &mut Vec<FieldError>, text: &str) -> Option<SplitMethod> {
-    let methods = [SplitMethod::Random, SplitMethod::Stratified];
-    let method = methods.into_iter().find(|method| method.as_str() == text);
+    let method = SplitMethod::named(text);
     if method.is_none() && !text.is_empty() {
-        let expected = methods.map(SplitMethod::as_str).join(" or ");
+        let expected = SplitMethod::ALL.map(SplitMethod::as_str).join(" or ");
         errors.push(FieldError::new("/split/method", "invalid", expected).got(text));
     }
     method
@@ -217,6 +234,8 @@ mod tests {
             target: text("price"),
             task: text(""),
             split_method: text(""),
+            split_column: text("day"),
+            folds: text(""),
             features: vec![text("rooms"), text("price")],
             model: text("price"),
             algorithm: text("elastic_net"),
@@ -239,6 +258,7 @@ mod tests {
         assert_eq!(spec.dataset_version, Some(2));
         assert_eq!(spec.algorithm, Algorithm::ElasticNet);
         assert_eq!((spec.task, spec.split.method), (None, None));
+        assert_eq!((spec.split.column.as_ref(), spec.split.folds), (None, None));
         let told = TrainingForm {
             task: "classification".to_owned(),
             split_method: "random".to_owned(),
@@ -253,6 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn the_column_of_a_split_is_not_among_the_features() {
+        let told = TrainingForm {
+            split_method: "time".to_owned(),
+            features: ["rooms", "day", "price"].map(str::to_owned).to_vec(),
+            folds: " 5 ".to_owned(),
+            ..form()
+        };
+        let spec = told.spec().unwrap();
+        assert_eq!(spec.split.column.as_deref(), Some("day"));
+        assert_eq!(spec.split.folds, Some(5));
+        assert_eq!(spec.features, Some(vec!["rooms".to_owned()]));
+        assert!(spec.check().is_ok());
+    }
+
+    #[test]
     fn every_wrong_field_is_named_at_once() {
         let wrong = TrainingForm {
             model: " ".to_owned(),
@@ -261,6 +296,7 @@ mod tests {
             algorithm: "gradient_boosting".to_owned(),
             task: "ranking".to_owned(),
             split_method: "by date".to_owned(),
+            folds: "many".to_owned(),
             ..form()
         };
         let Err(Error::Invalid(errors)) = wrong.spec() else {
@@ -274,6 +310,7 @@ mod tests {
             "/split/method",
             "/split/test_fraction",
             "/split/seed",
+            "/split/folds",
         ];
         assert_eq!(pointers, expected);
     }

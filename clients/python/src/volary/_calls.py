@@ -31,6 +31,7 @@ class _Answer:
     version: int
     route: str
     request_id: str
+    explanations: list[Any] | None = None
 
 
 class Calls(Resource[PortT]):
@@ -55,6 +56,7 @@ class Calls(Resource[PortT]):
         route_key: str | None = None,
         request_id: str | None = None,
         batch_size: int | None = None,
+        explain: bool = False,
     ) -> Flow[Prediction]:
         """Predicts with a deployment.
 
@@ -68,14 +70,16 @@ class Calls(Resource[PortT]):
             batch_size: sends at most so many rows (up to 10,000) and at most 1 MiB in one request, and as many requests
                 as that takes; they all go to the same version and, after the first request id, are named `-1`, `-2`...
                 Without it everything is one request, which the server refuses when it is larger than that.
+            explain: asks what each input adds to the predictions: `.explanations`. At most 100 rows in one request.
 
         Raises:
-            InvalidInputError: rows do not fit the model; `.errors` names row, field and reason.
+            InvalidInputError: rows do not fit the model; `.errors` names row, field and reason. With `explain` also
+                when the version can not be explained: then `.error_code` is `not_explainable`.
             RateLimitedError: the key's limit is used up.
             NotFoundError, PermissionDeniedError, AuthenticationError, UnavailableError, ServerError,
             ConnectionFailedError: see there.
         """
-        return self._predict(path("predict", deployment), rows, route_key, request_id, batch_size)
+        return self._predict(path("predict", deployment), rows, route_key, request_id, batch_size, explain)
 
     @operation
     def predict_version(
@@ -86,12 +90,13 @@ class Calls(Resource[PortT]):
         *,
         request_id: str | None = None,
         batch_size: int | None = None,
+        explain: bool = False,
     ) -> Flow[Prediction]:
         """Predicts with one version of a model, whatever is deployed. Needs the scope `predict:*`.
 
         Args:
             version_or_alias: a version's number, or an alias with or without its `@`.
-            rows, request_id, batch_size: as in `predict`.
+            rows, request_id, batch_size, explain: as in `predict`.
 
         Raises:
             VolaryError: as in `predict`.
@@ -99,7 +104,7 @@ class Calls(Resource[PortT]):
         version = str(version_or_alias)
         if not re.fullmatch(r"[0-9]+|@.*", version):
             version = f"@{version}"
-        return self._predict(path("predict", model, version), rows, None, request_id, batch_size)
+        return self._predict(path("predict", model, version), rows, None, request_id, batch_size, explain)
 
     @operation
     def metrics(
@@ -138,22 +143,26 @@ class Calls(Resource[PortT]):
         route_key: str | None,
         request_id: str | None,
         batch_size: int | None,
+        explain: bool,
     ) -> Flow[Prediction]:
         request_id = checked_id(request_id or uuid.uuid4().hex)
         parts = bodies(rows, batch_size)
         if len(parts) == 1:
-            return (yield from self._predict_part(path, parts[0], route_key, request_id))
+            return (yield from self._predict_part(path, parts[0], route_key, request_id, explain))
         # Without a key of their own each request could go to another version.
         key = route_key or request_id
         ids = [checked_id(f"{request_id}-{number}") for number in range(1, len(parts) + 1)]
-        flows = [self._predict_part(path, part, key, id) for part, id in zip(parts, ids, strict=True)]
+        flows = [self._predict_part(path, part, key, id, explain) for part, id in zip(parts, ids, strict=True)]
         return _joined((yield from together(flows)))
 
-    def _predict_part(self, path: str, body: Body, route_key: str | None, request_id: str) -> Flow[Prediction]:
+    def _predict_part(
+        self, path: str, body: Body, route_key: str | None, request_id: str, explain: bool
+    ) -> Flow[Prediction]:
         headers = dict(JSON)
         if route_key is not None:
             headers["x-route-key"] = checked_route_key(route_key)
-        request = Request("POST", path, headers=headers, content=body.content)
+        params = {"explain": "true"} if explain else {}
+        request = Request("POST", path, headers=headers, params=params, content=body.content)
         try:
             response = yield from self._session.send(request, request_id)
         except InvalidInputError as error:
@@ -166,6 +175,7 @@ class Calls(Resource[PortT]):
             route=answer.route,
             request_id=answer.request_id,
             rate_limit=_rate_limit(response.headers),
+            explanations=answer.explanations,
         )
 
 
@@ -179,6 +189,7 @@ def _joined(parts: Sequence[Prediction]) -> Prediction:
         request_id=first.request_id,
         rate_limit=last.rate_limit,
         parts=tuple(parts),
+        explanations=[explanation for part in parts for explanation in part.explanations or []] or None,
     )
 
 

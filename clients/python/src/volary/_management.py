@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from typing import Any
 
 from ._flow import Flow, PortT, Request, operation
 from ._resource import Resource, given, once, read, succeeded
-from ._upload import Upload
+from ._upload import Form, Upload
 from .answers import DatasetVersion, Deployment, Model, ModelVersion, Rollout, RolloutPolicy, Step, TrainingRun
 from .errors import JobFailedError
 
@@ -101,6 +102,8 @@ class TrainingRuns(Resource[PortT]):
         features: Sequence[str] | None = None,
         params: Mapping[str, Any] | None = None,
         split_method: str | None = None,
+        split_column: str | None = None,
+        folds: int | None = None,
         test_fraction: float | None = None,
         seed: int | None = None,
         max_seconds: int | None = None,
@@ -114,13 +117,18 @@ class TrainingRuns(Resource[PortT]):
             target: the column to predict.
             model: the model that gets a further version; made when it is new.
             task: `regression` or `classification`; judged by the target's values unless told.
-            algorithm: `auto` or `gradient_boosting`; for a regression also `linear_regression`, `ridge`, `lasso` or
-                `elastic_net`, for a classification also `logistic_regression`.
+            algorithm: `auto`, `decision_tree`, `random_forest` or `gradient_boosting`; for a regression also
+                `linear_regression`, `ridge`, `lasso`, `elastic_net`, `poisson`, `gamma` or `tweedie`, for a classification
+                also `logistic_regression` or `naive_bayes`.
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
             params: of the algorithm, such as `{"budget": 1.5}` for `gradient_boosting`.
-            split_method: `random`, or `stratified`, which holds out the same share of each class and is the default of
-                a classification.
+            split_method: `random`; `stratified`, which holds out the same share of each class and is the default of a
+                classification; `group`, which keeps rows together that have the same value in `split_column`; or `time`,
+                which holds out the newest rows by it.
+            split_column: what `group` and `time` go by; it is learned from only if `features` names it.
+            folds: 2 to 10: also fits models to so many parts of the training rows; the metrics then have `folds` and, of
+                each metric, `folds_<metric>` and `folds_<metric>_std`.
             test_fraction: share of the rows that is held out, 0 to 1.
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.
@@ -131,7 +139,9 @@ class TrainingRuns(Resource[PortT]):
             InvalidInputError: a column does not exist or does not fit.
             NotFoundError: the dataset does not exist.
         """
-        split = given(method=split_method, test_fraction=test_fraction, seed=seed)
+        split = given(
+            method=split_method, column=split_column, folds=folds, test_fraction=test_fraction, seed=seed
+        )
         budget = given(seconds=max_seconds, memory_mb=max_memory_mb)
         body = given(
             dataset=dataset,
@@ -201,6 +211,38 @@ class Models(Resource[PortT]):
             NotFoundError: there is none.
         """
         return self._call(ModelVersion, "GET", *_version("models", name, version))
+
+    @operation
+    def import_onnx(
+        self,
+        name: str,
+        file: str | os.PathLike[str] | bytes,
+        *,
+        signature: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[ModelVersion]:
+        """Makes an ONNX file the next version of a model, which is made when it is new. The file is tried out first.
+
+        Args:
+            name: 1 to 63 of A-Z a-z 0-9 . _ -
+            file: a path, or the bytes themselves, at most 64 MiB.
+            signature: what the file does not say, in the shape of a version's: `{"inputs": [{"name": "port",
+                "categories": ["C", "S"]}], "output": {"name": "survived", "classes": ["no", "yes"]}}`.
+            idempotency_key: a second call with it within a day is answered as the first was; a new one unless told.
+
+        Raises:
+            InvalidInputError: the file can not be run, or the signature does not fit it; the message says why.
+            VolaryError: 409, the model is for another task; 413, the file is too large.
+        """
+        given = None if signature is None else json.dumps(dict(signature)).encode()
+        form = Form(file, "signature", given)
+        request = Request(
+            "POST",
+            self._session.in_project("models", name, "versions"),
+            headers={"content-type": form.media_type.encode(), **once(idempotency_key)},
+            content=form,
+        )
+        return read(ModelVersion, (yield from self._session.send(request)))
 
 
 class Deployments(Resource[PortT]):

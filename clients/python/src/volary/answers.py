@@ -46,6 +46,10 @@ class Prediction:
     parts: tuple[Prediction, ...] = ()
     """Of a call with `batch_size`: the answer of every request. The call's own model, version, route and request id are
     those of the first; a later one has another version when a rollout moved in between."""
+    explanations: list[Any] | None = None
+    """With `explain`, one for each row: `{"scale", "base", "contributions": {"<input>": ...}}`, of several classes
+    `{"scale", "classes": {"<class>": {"base", "contributions"}}}`. `base` and the contributions add up to the
+    prediction, or to what `scale` says."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::parameter::{
+    BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
+    LOGISTIC_PENALTY, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING, TREE_DEPTH,
+    TREE_LEAF_ROWS, TREES,
+};
 use crate::FieldError;
 use crate::models::Task;
 
@@ -11,7 +16,7 @@ use crate::models::Task;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
-    /// The platform tries the others on parts of the training rows, and takes the best.
+    /// The platform tries some of the others on parts of the training rows, and takes the best.
     Auto,
     /// Least squares: a weighted sum of the inputs.
     LinearRegression,
@@ -21,8 +26,20 @@ pub enum Algorithm {
     Lasso,
     /// Between `ridge` and `lasso`.
     ElasticNet,
+    /// Counts: the logarithm of the prediction is a weighted sum of the inputs.
+    Poisson,
+    /// Amounts above 0, whose spread grows as they do: the logarithm of the prediction is a weighted sum of the inputs.
+    Gamma,
+    /// Between `poisson` and `gamma`: amounts of which many are 0.
+    Tweedie,
     /// Classes by weighted sums of the inputs, which are the logarithms of the odds.
     LogisticRegression,
+    /// Classes by how often each has such a value, of every input by itself.
+    NaiveBayes,
+    /// One tree of questions.
+    DecisionTree,
+    /// The average of many trees, each of rows and questions drawn at random.
+    RandomForest,
     /// Many decision trees, each fitted to what the ones before got wrong.
     GradientBoosting,
 }
@@ -34,17 +51,29 @@ pub enum Named {
     Ridge,
     Lasso,
     ElasticNet,
+    Poisson,
+    Gamma,
+    Tweedie,
     LogisticRegression,
+    NaiveBayes,
+    DecisionTree,
+    RandomForest,
     GradientBoosting,
 }
 
 impl Named {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::LinearRegression,
         Self::Ridge,
         Self::Lasso,
         Self::ElasticNet,
+        Self::Poisson,
+        Self::Gamma,
+        Self::Tweedie,
         Self::LogisticRegression,
+        Self::NaiveBayes,
+        Self::DecisionTree,
+        Self::RandomForest,
         Self::GradientBoosting,
     ];
 }
@@ -56,93 +85,33 @@ impl From<Named> for Algorithm {
             Named::Ridge => Self::Ridge,
             Named::Lasso => Self::Lasso,
             Named::ElasticNet => Self::ElasticNet,
+            Named::Poisson => Self::Poisson,
+            Named::Gamma => Self::Gamma,
+            Named::Tweedie => Self::Tweedie,
             Named::LogisticRegression => Self::LogisticRegression,
+            Named::NaiveBayes => Self::NaiveBayes,
+            Named::DecisionTree => Self::DecisionTree,
+            Named::RandomForest => Self::RandomForest,
             Named::GradientBoosting => Self::GradientBoosting,
         }
     }
 }
 
-/// A number that an algorithm takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parameter {
-    /// In `params`, and in a form.
-    pub name: &'static str,
-    /// Where a wrong value is reported.
-    pub pointer: &'static str,
-    pub label: &'static str,
-    /// One sentence for a form.
-    pub hint: &'static str,
-    /// Whether it takes whole numbers alone.
-    pub is_whole: bool,
-    pub min: f64,
-    pub max: f64,
-    pub default: f64,
-}
-
-pub const PENALTY: Parameter = Parameter {
-    name: "penalty",
-    pointer: "/params/penalty",
-    label: "Penalty",
-    hint: "0 to 1000000: the larger, the smaller the coefficients. 0 is plain linear regression.",
-    is_whole: false,
-    min: 0.0,
-    max: 1e6,
-    default: 0.01,
-};
-
-pub const LOGISTIC_PENALTY: Parameter = Parameter {
-    name: "penalty",
-    pointer: "/params/penalty",
-    label: "Penalty",
-    hint: "0.000001 to 1000000: the larger, the smaller the coefficients, and the nearer the probabilities to the classes' shares.",
-    is_whole: false,
-    min: 1e-6,
-    max: 1e6,
-    default: 0.001,
-};
-
-pub const L1_RATIO: Parameter = Parameter {
-    name: "l1_ratio",
-    pointer: "/params/l1_ratio",
-    label: "L1 ratio",
-    hint: "0 to 1: the share of the penalty that works as in lasso; the rest works as in ridge.",
-    is_whole: false,
-    min: 0.0,
-    max: 1.0,
-    default: 0.5,
-};
-
-pub const BUDGET: Parameter = Parameter {
-    name: "budget",
-    pointer: "/params/budget",
-    label: "Fitting budget",
-    hint: "0.1 to 2: more of it gives more and smaller steps, often a better model, and a longer run.",
-    is_whole: false,
-    min: 0.1,
-    max: 2.0,
-    default: 1.0,
-};
-
-pub const SEED: Parameter = Parameter {
-    name: "seed",
-    pointer: "/params/seed",
-    label: "Boosting seed",
-    hint: "The same seed draws the same rows on large tables, so the model is the same.",
-    is_whole: true,
-    min: 0.0,
-    max: 9_007_199_254_740_991.0,
-    default: 42.0,
-};
-
 impl Algorithm {
     /// In the order of a form.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Auto,
         Self::LinearRegression,
         Self::Ridge,
         Self::Lasso,
         Self::ElasticNet,
+        Self::Poisson,
+        Self::Gamma,
+        Self::Tweedie,
         Self::LogisticRegression,
+        Self::NaiveBayes,
+        Self::DecisionTree,
+        Self::RandomForest,
         Self::GradientBoosting,
     ];
 
@@ -155,7 +124,13 @@ impl Algorithm {
             Self::Ridge => Some(Named::Ridge),
             Self::Lasso => Some(Named::Lasso),
             Self::ElasticNet => Some(Named::ElasticNet),
+            Self::Poisson => Some(Named::Poisson),
+            Self::Gamma => Some(Named::Gamma),
+            Self::Tweedie => Some(Named::Tweedie),
             Self::LogisticRegression => Some(Named::LogisticRegression),
+            Self::NaiveBayes => Some(Named::NaiveBayes),
+            Self::DecisionTree => Some(Named::DecisionTree),
+            Self::RandomForest => Some(Named::RandomForest),
             Self::GradientBoosting => Some(Named::GradientBoosting),
         }
     }
@@ -164,17 +139,29 @@ impl Algorithm {
     #[must_use]
     pub fn tasks(self) -> &'static [Task] {
         match self {
-            Self::Auto | Self::GradientBoosting => &Task::ALL,
-            Self::LinearRegression | Self::Ridge | Self::Lasso | Self::ElasticNet => {
-                &[Task::Regression]
+            Self::Auto | Self::DecisionTree | Self::RandomForest | Self::GradientBoosting => {
+                &Task::ALL
             }
-            Self::LogisticRegression => &[Task::Classification],
+            Self::LinearRegression
+            | Self::Ridge
+            | Self::Lasso
+            | Self::ElasticNet
+            | Self::Poisson
+            | Self::Gamma
+            | Self::Tweedie => &[Task::Regression],
+            Self::LogisticRegression | Self::NaiveBayes => &[Task::Classification],
         }
     }
 
     #[must_use]
     pub fn serves(self, task: Task) -> bool {
         self.tasks().contains(&task)
+    }
+
+    /// Whether its coefficients are of the prediction's logarithm.
+    #[must_use]
+    pub fn has_log_link(self) -> bool {
+        matches!(self, Self::Poisson | Self::Gamma | Self::Tweedie)
     }
 
     #[must_use]
@@ -185,7 +172,13 @@ impl Algorithm {
             Self::Ridge => "ridge",
             Self::Lasso => "lasso",
             Self::ElasticNet => "elastic_net",
+            Self::Poisson => "poisson",
+            Self::Gamma => "gamma",
+            Self::Tweedie => "tweedie",
             Self::LogisticRegression => "logistic_regression",
+            Self::NaiveBayes => "naive_bayes",
+            Self::DecisionTree => "decision_tree",
+            Self::RandomForest => "random_forest",
             Self::GradientBoosting => "gradient_boosting",
         }
     }
@@ -207,7 +200,13 @@ impl Algorithm {
             Self::Ridge => "Ridge",
             Self::Lasso => "Lasso",
             Self::ElasticNet => "Elastic net",
+            Self::Poisson => "Poisson regression",
+            Self::Gamma => "Gamma regression",
+            Self::Tweedie => "Tweedie regression",
             Self::LogisticRegression => "Logistic regression",
+            Self::NaiveBayes => "Naive Bayes",
+            Self::DecisionTree => "Decision tree",
+            Self::RandomForest => "Random forest",
             Self::GradientBoosting => "Gradient boosting",
         }
     }
@@ -217,7 +216,7 @@ impl Algorithm {
     pub fn about(self) -> &'static str {
         match self {
             Self::Auto => {
-                "Tries the others on parts of the training rows and takes the best, within half of the time budget."
+                "Tries linear models and boosting on parts of the training rows and takes the best, within half of the time budget."
             }
             Self::LinearRegression => {
                 "A weighted sum of the inputs: quick, easy to explain, a baseline for the others."
@@ -231,8 +230,26 @@ impl Algorithm {
             Self::ElasticNet => {
                 "Between ridge and lasso: drops columns, but keeps those together that say the same."
             }
+            Self::Poisson => {
+                "For counts, from 0 up: each input multiplies the prediction by so much, and none is ever below 0."
+            }
+            Self::Gamma => {
+                "For amounts above 0, such as costs and times, which differ the more the larger they are: each input multiplies the prediction."
+            }
+            Self::Tweedie => {
+                "For amounts of which many are 0, such as claims or rain: between Poisson and gamma regression."
+            }
             Self::LogisticRegression => {
                 "Classes by a weighted sum of the inputs: quick, easy to explain, and mostly well calibrated."
+            }
+            Self::NaiveBayes => {
+                "Looks at every column by itself: quick, good with few rows and many categories, blind to the interplay of columns."
+            }
+            Self::DecisionTree => {
+                "One tree of questions: its answers can be followed by hand, and are coarse."
+            }
+            Self::RandomForest => {
+                "The average of hundreds of deep trees: accurate without tuning, steady where rows are few or noisy."
             }
             Self::GradientBoosting => {
                 "Hundreds of decision trees: finds curves and interplay of columns, and is mostly the most accurate."
@@ -258,7 +275,18 @@ impl Algorithm {
             Self::Auto | Self::LinearRegression => &[],
             Self::Ridge | Self::Lasso => &[PENALTY],
             Self::ElasticNet => &[PENALTY, L1_RATIO],
+            Self::Poisson | Self::Gamma => &[LOG_PENALTY],
+            Self::Tweedie => &[LOG_PENALTY, POWER],
             Self::LogisticRegression => &[LOGISTIC_PENALTY],
+            Self::NaiveBayes => &[SMOOTHING],
+            Self::DecisionTree => &[TREE_DEPTH, TREE_LEAF_ROWS],
+            Self::RandomForest => &[
+                TREES,
+                FOREST_DEPTH,
+                FOREST_LEAF_ROWS,
+                FEATURE_SHARE,
+                FOREST_SEED,
+            ],
             Self::GradientBoosting => &[BUDGET, SEED],
         }
     }
@@ -285,7 +313,7 @@ impl Algorithm {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Params(
+        Ok(Params::new(
             parameters
                 .iter()
                 .map(|parameter| {
@@ -315,62 +343,6 @@ impl Algorithm {
     }
 }
 
-impl Parameter {
-    /// What it takes, in words.
-    #[must_use]
-    pub fn range(&self) -> String {
-        let kind = if self.is_whole {
-            "a whole number"
-        } else {
-            "a number"
-        };
-        format!("{kind} from {} to {}", self.min, self.max)
-    }
-
-    fn check(&self, value: &Json) -> std::result::Result<(), FieldError> {
-        let refused =
-            |code| FieldError::new(self.pointer, code, self.range()).got(value.to_string());
-        match value.as_f64() {
-            None => Err(refused("wrong_type")),
-            Some(number) if self.is_whole && number.fract() != 0.0 => Err(refused("wrong_type")),
-            Some(number) if !(self.min..=self.max).contains(&number) => {
-                Err(refused("out_of_range"))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-}
-
 fn pointer(name: &str) -> String {
     format!("/params/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// An algorithm's parameters, each in its range.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Params(Vec<(Parameter, f64)>);
-
-impl Params {
-    /// The value of one of the algorithm's parameters; of another one, its default.
-    #[must_use]
-    pub fn of(&self, parameter: &Parameter) -> f64 {
-        self.0
-            .iter()
-            .find(|(known, _)| known.name == parameter.name)
-            .map_or(parameter.default, |(_, value)| *value)
-    }
-
-    #[must_use]
-    pub fn to_map(&self) -> Map<String, Json> {
-        self.0
-            .iter()
-            .map(|(parameter, value)| {
-                let value = if parameter.is_whole {
-                    Json::from(*value as u64)
-                } else {
-                    Json::from(*value)
-                };
-                (parameter.name.to_owned(), value)
-            })
-            .collect()
-    }
 }

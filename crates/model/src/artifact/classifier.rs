@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use domain::models::{InputField, Signature};
 use domain::training_runs::MAX_CLASSES;
 
-use super::{ArtifactError, Linear, Trees, inconsistent};
+use super::{ArtifactError, Densities, Linear, Trees, inconsistent};
 
 /// Scores of a row, and how they become a probability for each class.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Link {
     /// A score for each class, in their order: the logarithm of its odds against all others. Their probabilities are scaled to a
     /// sum of 1.
     OneVsRest,
+    /// Of two classes, one score: the second one's probability. Of more a score for each class, in their order: its probability.
+    Shares,
 }
 
 /// What one score is made of.
@@ -30,14 +32,16 @@ pub enum Link {
 pub enum Score {
     Linear(Linear),
     Trees(Trees),
+    Densities(Densities),
 }
 
 impl Link {
     /// How many scores it takes for so many classes.
-    fn scores(self, classes: usize) -> usize {
+    pub(crate) fn scores(self, classes: usize) -> usize {
         match self {
             Self::Logistic => 1,
-            Self::Softmax | Self::OneVsRest => classes,
+            Self::Shares if classes == 2 => 1,
+            Self::Softmax | Self::OneVsRest | Self::Shares => classes,
         }
     }
 }
@@ -71,7 +75,7 @@ impl Classifier {
         }
         let trees = self.scores.iter().filter_map(|score| match score {
             Score::Trees(trees) => Some(trees),
-            Score::Linear(_) => None,
+            Score::Linear(_) | Score::Densities(_) => None,
         });
         Trees::check_size(trees, &signature.inputs)?;
         self.scores
@@ -85,6 +89,7 @@ impl Score {
         match self {
             Self::Linear(linear) => linear.check(inputs),
             Self::Trees(trees) => trees.check(inputs),
+            Self::Densities(densities) => densities.check(inputs),
         }
     }
 }

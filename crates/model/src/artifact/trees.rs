@@ -2,8 +2,8 @@ use domain::models::InputField;
 
 use super::{ArtifactError, inconsistent};
 
-/// Most trees of a model.
-const MAX_TREES: usize = 20_000;
+/// Most trees of a model, those of all its scores together.
+pub const MAX_TREES: usize = 20_000;
 
 /// Most memory for sets of categories, in words of 64 categories.
 const MAX_WORDS: usize = 1 << 24;

@@ -4,7 +4,7 @@ use domain::models::Signature;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::{Reader, TransformKind, read_linear, trees, write_linear};
+use super::{Reader, TransformKind, densities, read_linear, trees, write_linear};
 use crate::artifact::{ArtifactError, Classifier, Link, Score};
 
 #[derive(Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub(super) enum LinkKind {
     Logistic,
     Softmax,
     OneVsRest,
+    Shares,
 }
 
 /// A score without its body.
@@ -31,6 +32,7 @@ pub(super) enum LinkKind {
 pub(super) enum ScoreKind {
     Linear { transforms: Vec<TransformKind> },
     Trees,
+    Densities { inputs: usize },
 }
 
 pub(super) fn write(classifier: &Classifier, out: &mut Vec<u8>) -> (LinkKind, Vec<ScoreKind>) {
@@ -38,6 +40,7 @@ pub(super) fn write(classifier: &Classifier, out: &mut Vec<u8>) -> (LinkKind, Ve
         Link::Logistic => LinkKind::Logistic,
         Link::Softmax => LinkKind::Softmax,
         Link::OneVsRest => LinkKind::OneVsRest,
+        Link::Shares => LinkKind::Shares,
     };
     let scores = classifier.scores.iter().map(|score| match score {
         Score::Linear(linear) => ScoreKind::Linear {
@@ -47,6 +50,9 @@ pub(super) fn write(classifier: &Classifier, out: &mut Vec<u8>) -> (LinkKind, Ve
             trees::write(trees, out);
             ScoreKind::Trees
         }
+        Score::Densities(score) => ScoreKind::Densities {
+            inputs: densities::write(score, out),
+        },
     });
     (link, scores.collect())
 }
@@ -60,6 +66,7 @@ pub(super) fn read(
         Ok(match kind {
             ScoreKind::Linear { transforms } => Score::Linear(read_linear(transforms, reader)?),
             ScoreKind::Trees => Score::Trees(trees::read(reader)?),
+            ScoreKind::Densities { inputs } => Score::Densities(densities::read(inputs, reader)?),
         })
     });
     let scores: Result<_, ArtifactError> = scores.collect();
@@ -68,6 +75,7 @@ pub(super) fn read(
             LinkKind::Logistic => Link::Logistic,
             LinkKind::Softmax => Link::Softmax,
             LinkKind::OneVsRest => Link::OneVsRest,
+            LinkKind::Shares => Link::Shares,
         },
         scores: scores?,
     })

@@ -33,6 +33,25 @@ pub(super) fn write(trees: &Trees, out: &mut Vec<u8>) {
     }
 }
 
+impl Tree {
+    /// What it takes in a file, together with what explanations need of it.
+    pub fn bytes(&self) -> usize {
+        const ROWS: usize = 4;
+        let nodes = self.nodes.iter().map(|node| match node {
+            Node::Leaf(_) => 1 + 8,
+            Node::Split(split) => {
+                1 + 4
+                    + 4
+                    + match &split.test {
+                        Test::Below(_) => 8,
+                        Test::Among { categories, .. } => 4 + 4 * categories.len(),
+                    }
+            }
+        });
+        4 + nodes.map(|node| node + ROWS).sum::<usize>()
+    }
+}
+
 fn write_split(split: &Split, out: &mut Vec<u8>) {
     let (kind, other) = match &split.test {
         Test::Below(_) => (BELOW, false),

@@ -1,5 +1,6 @@
 use domain::models::Signature;
 
+use super::densities::Evidence;
 use super::forest::Forest;
 use super::linear::Terms;
 use super::{PredictError, Value};
@@ -14,9 +15,10 @@ pub(super) struct Scores {
 }
 
 #[derive(Clone, Debug)]
-enum Kernel {
+pub(super) enum Kernel {
     Linear(Terms),
     Forest(Forest),
+    Densities(Evidence),
 }
 
 impl Scores {
@@ -30,19 +32,32 @@ impl Scores {
                 .map(|score| match score {
                     Score::Linear(linear) => Kernel::Linear(Terms::new(linear)),
                     Score::Trees(trees) => Kernel::Forest(Forest::new(trees, &signature.inputs)),
+                    Score::Densities(densities) => Kernel::Densities(Evidence::new(densities)),
                 })
                 .collect(),
         }
+    }
+
+    pub(super) fn link(&self) -> Link {
+        self.link
+    }
+
+    /// One for each score.
+    pub(super) fn kernels(&self) -> &[Kernel] {
+        &self.kernels
     }
 
     pub(super) fn classes(&self) -> usize {
         self.classes
     }
 
-    pub(super) fn has_trees(&self) -> bool {
-        self.kernels
-            .iter()
-            .any(|kernel| matches!(kernel, Kernel::Forest(_)))
+    /// As of a forest, over all scores.
+    pub(super) fn steps_of_row(&self) -> usize {
+        let steps = self.kernels.iter().map(|kernel| match kernel {
+            Kernel::Forest(forest) => forest.steps_of_row(),
+            Kernel::Linear(_) | Kernel::Densities(_) => 0,
+        });
+        steps.sum()
     }
 
     pub(super) fn predict(&self, row: &[Value], out: &mut [f64]) -> Result<(), PredictError> {
@@ -56,6 +71,7 @@ impl Scores {
             *score = match kernel {
                 Kernel::Linear(terms) => terms.predict(row)?,
                 Kernel::Forest(forest) => forest.predict(row)?,
+                Kernel::Densities(evidence) => evidence.predict(row)?,
             };
         }
         link(self.link, out)
@@ -75,14 +91,14 @@ impl Scores {
                     forest.predict_batch(rows, (width, place), out, &mut done);
                 }
                 Kernel::Linear(terms) => {
-                    let rows = rows.iter().zip(out.chunks_mut(width)).zip(&mut done);
-                    for ((row, out), done) in rows {
-                        match (&*done, terms.predict(row.as_ref())) {
-                            (Ok(()), Ok(score)) => out[place] = score,
-                            (Ok(()), Err(error)) => *done = Err(error),
-                            (Err(_), _) => {}
-                        }
-                    }
+                    each(rows, (width, place), out, &mut done, |row| {
+                        terms.predict(row)
+                    });
+                }
+                Kernel::Densities(evidence) => {
+                    each(rows, (width, place), out, &mut done, |row| {
+                        evidence.predict(row)
+                    });
                 }
             }
         }
@@ -93,12 +109,27 @@ impl Scores {
     }
 }
 
+/// Puts the score of each row to its place in `out`, which has `width` numbers for each: the one at `place`. Rows that have failed
+/// already are passed over.
+fn each<R: AsRef<[Value]>>(
+    rows: &[R],
+    (width, place): (usize, usize),
+    out: &mut [f64],
+    done: &mut [Result<(), PredictError>],
+    predict: impl Fn(&[Value]) -> Result<f64, PredictError>,
+) {
+    for ((row, out), done) in rows.iter().zip(out.chunks_mut(width)).zip(done) {
+        match (&*done, predict(row.as_ref())) {
+            (Ok(()), Ok(score)) => out[place] = score,
+            (Ok(()), Err(error)) => *done = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+}
+
 /// Turns the scores at the beginning of `out` into a probability for each class.
 fn link(link: Link, out: &mut [f64]) -> Result<(), PredictError> {
-    let scores = match link {
-        Link::Logistic => 1,
-        Link::Softmax | Link::OneVsRest => out.len(),
-    };
+    let scores = link.scores(out.len());
     if !out[..scores].iter().all(|score| score.is_finite()) {
         return Err(PredictError::NotFinite);
     }
@@ -110,6 +141,7 @@ fn link(link: Link, out: &mut [f64]) -> Result<(), PredictError> {
             out[1] = logistic(score);
         }
         Link::Softmax => softmax(out),
+        Link::Shares => shares(out),
         Link::OneVsRest => {
             let sum: f64 = out.iter().copied().map(logistic).sum();
             if sum > f64::MIN_POSITIVE {
@@ -127,6 +159,28 @@ fn link(link: Link, out: &mut [f64]) -> Result<(), PredictError> {
 
 fn logistic(score: f64) -> f64 {
     1.0 / (1.0 + (-score).exp())
+}
+
+/// Sums of trees are probabilities but for what rounding makes of them.
+fn shares(out: &mut [f64]) {
+    if let [first, second] = out {
+        let share = first.clamp(0.0, 1.0);
+        (*first, *second) = (1.0 - share, share);
+        return;
+    }
+    let classes = out.len() as f64;
+    let mut sum = 0.0;
+    for share in &mut *out {
+        *share = share.clamp(0.0, 1.0);
+        sum += *share;
+    }
+    for share in out {
+        *share = if sum > 0.0 {
+            *share / sum
+        } else {
+            1.0 / classes
+        };
+    }
 }
 
 fn softmax(scores: &mut [f64]) {

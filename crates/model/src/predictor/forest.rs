@@ -1,7 +1,12 @@
+mod quadrature;
+mod shapley;
+
 use domain::models::InputField;
 
 use super::{OTHER, PredictError, Value};
 use crate::artifact::{Node, Test, Trees};
+
+pub(super) use shapley::Covers;
 
 /// Trees prepared for speed: all nodes behind each other in one array, 16 bytes each.
 #[derive(Clone, Debug)]
@@ -89,6 +94,14 @@ impl Forest {
         }
     }
 
+    /// How many steps a row comes to, about: as many as in trees that are balanced.
+    pub(super) fn steps_of_row(&self) -> usize {
+        let ends = self.roots.iter().skip(1).copied();
+        let ends = ends.chain([self.steps.len() as u32]);
+        let sizes = self.roots.iter().zip(ends).map(|(root, end)| end - root);
+        sizes.map(|size| size.max(1).ilog2() as usize + 1).sum()
+    }
+
     #[inline]
     pub(super) fn predict(&self, row: &[Value]) -> Result<f64, PredictError> {
         self.check(row)?;
@@ -158,16 +171,54 @@ impl Forest {
             if step.what & LEAF != 0 {
                 return step.number;
             }
-            let left = match row[(step.what & INPUT) as usize] {
-                Value::Number(number) => number < step.number,
-                Value::Missing => step.what & MISSING_LEFT != 0,
-                Value::Category(OTHER) => step.what & OTHER_LEFT != 0,
-                Value::Category(category) => {
-                    let word = step.number.to_bits() as usize + category as usize / 64;
-                    self.words[word] >> (category % 64) & 1 != 0
-                }
+            place = if self.goes_left(step, row) {
+                place + 1
+            } else {
+                step.right as usize
             };
-            place = if left { place + 1 } else { step.right as usize };
         }
+    }
+
+    /// Whether a row that comes to this split goes left.
+    #[inline]
+    fn goes_left(&self, step: Step, row: &[Value]) -> bool {
+        match row[(step.what & INPUT) as usize] {
+            Value::Number(number) => number < step.number,
+            Value::Missing => step.what & MISSING_LEFT != 0,
+            Value::Category(OTHER) => step.what & OTHER_LEFT != 0,
+            Value::Category(category) => {
+                let word = step.number.to_bits() as usize + category as usize / 64;
+                self.words[word] >> (category % 64) & 1 != 0
+            }
+        }
+    }
+
+    /// Tells each step that a row comes to, in all trees.
+    pub(super) fn visit(
+        &self,
+        row: &[Value],
+        mut tell: impl FnMut(usize),
+    ) -> Result<(), PredictError> {
+        self.check(row)?;
+        for &root in &self.roots {
+            let mut place = root as usize;
+            loop {
+                tell(place);
+                let step = self.steps[place];
+                if step.what & LEAF != 0 {
+                    break;
+                }
+                place = if self.goes_left(step, row) {
+                    place + 1
+                } else {
+                    step.right as usize
+                };
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn steps(&self) -> usize {
+        self.steps.len()
     }
 }

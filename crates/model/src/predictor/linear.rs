@@ -29,13 +29,13 @@ impl Terms {
             effects.push(match transform {
                 Transform::Numeric {
                     impute,
-                    mean,
                     std,
                     coefficient,
+                    ..
                 } => {
                     // (x - mean) / std * coefficient, with all that does not depend on x moved to the intercept.
                     let scale = coefficient / std;
-                    intercept -= mean * scale;
+                    intercept -= offset(transform);
                     Effect::Numeric {
                         scale,
                         missing: impute * scale,
@@ -57,27 +57,62 @@ impl Terms {
 
     #[inline]
     pub(super) fn predict(&self, row: &[Value]) -> Result<f64, PredictError> {
-        if row.len() != self.effects.len() {
-            return Err(PredictError::WrongLength {
-                expected: self.effects.len(),
-                got: row.len(),
-            });
-        }
+        self.check(row)?;
         let mut sum = self.intercept;
         for (slot, (effect, value)) in self.effects.iter().zip(row).enumerate() {
-            sum += match (effect, value) {
-                (Effect::Numeric { scale, .. }, Value::Number(number)) => scale * number,
-                (Effect::Categorical { other, .. }, Value::Category(OTHER)) => *other,
-                (Effect::Categorical { known, .. }, Value::Category(index)) => *known
-                    .get(*index as usize)
-                    .ok_or(PredictError::WrongKind { slot })?,
-                (
-                    Effect::Numeric { missing, .. } | Effect::Categorical { missing, .. },
-                    Value::Missing,
-                ) => *missing,
-                _ => return Err(PredictError::WrongKind { slot }),
-            };
+            sum += effect.term(slot, *value)?;
         }
         Ok(sum)
+    }
+
+    /// What each input adds to the sum, in the row's order.
+    pub(super) fn terms(
+        &self,
+        row: &[Value],
+    ) -> Result<impl Iterator<Item = Result<f64, PredictError>>, PredictError> {
+        self.check(row)?;
+        let pairs = self.effects.iter().zip(row).enumerate();
+        Ok(pairs.map(|(slot, (effect, value))| effect.term(slot, *value)))
+    }
+
+    #[inline]
+    fn check(&self, row: &[Value]) -> Result<(), PredictError> {
+        if row.len() == self.effects.len() {
+            return Ok(());
+        }
+        Err(PredictError::WrongLength {
+            expected: self.effects.len(),
+            got: row.len(),
+        })
+    }
+}
+
+impl Effect {
+    #[inline]
+    fn term(&self, slot: usize, value: Value) -> Result<f64, PredictError> {
+        Ok(match (self, value) {
+            (Self::Numeric { scale, .. }, Value::Number(number)) => scale * number,
+            (Self::Categorical { other, .. }, Value::Category(OTHER)) => *other,
+            (Self::Categorical { known, .. }, Value::Category(index)) => *known
+                .get(index as usize)
+                .ok_or(PredictError::WrongKind { slot })?,
+            (Self::Numeric { missing, .. } | Self::Categorical { missing, .. }, Value::Missing) => {
+                *missing
+            }
+            _ => return Err(PredictError::WrongKind { slot }),
+        })
+    }
+}
+
+/// What a transform takes off its term before it is added: here it is part of the intercept.
+pub(super) fn offset(transform: &Transform) -> f64 {
+    match transform {
+        Transform::Numeric {
+            mean,
+            std,
+            coefficient,
+            ..
+        } => mean * (coefficient / std),
+        Transform::Categorical { .. } => 0.0,
     }
 }

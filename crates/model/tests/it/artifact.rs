@@ -5,7 +5,12 @@ use model::{
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::{grove, houses, input};
+use crate::{explained, grove, houses, input};
+
+/// One of each kind, with and without a background.
+fn each() -> impl Iterator<Item = Artifact> {
+    [houses(), grove()].into_iter().chain(explained())
+}
 
 pub(crate) fn sealed(mut content: Vec<u8>) -> Vec<u8> {
     let checksum = Sha256::digest(&content);
@@ -22,7 +27,7 @@ pub(crate) fn content(artifact: &Artifact) -> Vec<u8> {
 
 #[test]
 fn what_was_written_is_read_back_and_written_the_same() {
-    for artifact in [houses(), grove()] {
+    for artifact in each() {
         let bytes = encode(&artifact).unwrap();
         let read = decode(&bytes).unwrap();
         assert_eq!(read, artifact);
@@ -37,6 +42,11 @@ fn a_linear_model_is_written_as_ever() {
     let bytes = encode(&houses()).unwrap();
     assert_eq!(bytes[8..10], [1, 0]);
     assert_eq!(encode(&grove()).unwrap()[8..10], [2, 0]);
+    let [linear, trees] = explained().map(|artifact| encode(&artifact).unwrap());
+    assert_eq!(
+        (&linear[8..12], &trees[8..12]),
+        (&[5, 0, 1, 0][..], &[5, 0, 2, 0][..])
+    );
     let first = Artifact::linear("y", 1.5, Vec::new());
     let header = br#"{"algorithm":"linear_regression","params":{},"signature":{"inputs":[],"output":{"name":"y","task":"regression"}},"transforms":[]}"#;
     let mut written = b"VOLARYM\0\x01\0".to_vec();
@@ -49,7 +59,7 @@ fn a_linear_model_is_written_as_ever() {
 
 #[test]
 fn every_flipped_bit_is_refused() {
-    for bytes in [houses(), grove()].map(|artifact| encode(&artifact).unwrap()) {
+    for bytes in each().map(|artifact| encode(&artifact).unwrap()) {
         for index in 0..bytes.len() {
             for bit in 0..8 {
                 let mut damaged = bytes.clone();
@@ -65,7 +75,7 @@ fn every_flipped_bit_is_refused() {
 
 #[test]
 fn every_cut_is_refused() {
-    for bytes in [houses(), grove()].map(|artifact| encode(&artifact).unwrap()) {
+    for bytes in each().map(|artifact| encode(&artifact).unwrap()) {
         for length in 0..bytes.len() {
             assert!(decode(&bytes[..length]).is_err(), "cut to {length} bytes");
             if length < bytes.len() - 32 {

@@ -1,5 +1,6 @@
 use domain::datasets::ColumnType;
 use domain::models::OutputField;
+use domain::predictions::Scale;
 use model::{
     Artifact, ArtifactError, Body, Classifier, Linear, Link, PredictError, Predictor, Score,
     Transform, Value, decode, encode, label,
@@ -79,6 +80,41 @@ fn each_link_makes_probabilities_of_its_scores() {
 }
 
 #[test]
+fn shares_are_probabilities_but_for_rounding() {
+    // Of two classes there is the second one's alone.
+    let binary = served(&classifier(
+        &["no", "yes"],
+        Link::Shares,
+        vec![linear(0.0, 1.0)],
+    ));
+    assert!(close(&probabilities(&binary, 0.25), &[0.75, 0.25]));
+    assert!(close(&probabilities(&binary, 1.0 + 1e-12), &[0.0, 1.0]));
+    assert!(close(&probabilities(&binary, -1e-12), &[1.0, 0.0]));
+    assert_eq!(binary.scale(), Scale::Probability);
+
+    let scores = || vec![linear(0.0, 1.0), linear(0.5, -1.0), linear(0.5, 0.0)];
+    let artifact = classifier(&["a", "b", "c"], Link::Shares, scores());
+    // Releases that know no shares read up to version 3.
+    assert_eq!(encode(&artifact).unwrap()[8..10], 7_u16.to_le_bytes());
+    let several = served(&artifact);
+    assert!(close(&probabilities(&several, 0.2), &[0.2, 0.3, 0.5]));
+    assert!(close(
+        &probabilities(&several, 0.5 + 1e-13),
+        &[0.5, 0.0, 0.5]
+    ));
+    let nothing = vec![linear(0.0, 0.0), linear(0.0, 0.0), linear(-1.0, 0.0)];
+    let nothing = served(&classifier(&["a", "b", "c"], Link::Shares, nothing));
+    assert!(close(&probabilities(&nothing, 1.0), &[1.0 / 3.0; 3]));
+    let mut out = [0.0; 3];
+    assert_eq!(
+        several.predict(&[Value::Number(f64::MAX)], &mut out),
+        Ok(()),
+        "however far out, they add up to 1"
+    );
+    assert!(close(&out, &[2.0 / 3.0, 0.0, 1.0 / 3.0]), "{out:?}");
+}
+
+#[test]
 fn the_label_is_the_most_probable_class_and_the_first_on_a_tie() {
     assert_eq!(label(&[0.2, 0.5, 0.3]), 1);
     assert_eq!(label(&[0.4, 0.2, 0.4]), 0);
@@ -144,6 +180,10 @@ fn a_classifier_that_contradicts_itself_is_not_written() {
         &classifier(&["a", "b", "c"], Link::Softmax, one()),
         "3 are needed",
     );
+    refused(
+        &classifier(&["a", "b"], Link::Shares, [one(), one()].concat()),
+        "1 are needed",
+    );
     let mut regression = classifier(&["a", "b"], Link::Logistic, one());
     regression.signature.output = OutputField::regression("kind");
     refused(&regression, "of a regression");
@@ -167,14 +207,13 @@ fn what_is_cut_off_or_changed_is_refused() {
 proptest! {
     #[test]
     fn any_scores_give_shares_of_one_alone_and_together(
-        scores in proptest::collection::vec((-50.0..50.0f64, -50.0..50.0f64), 2..8),
+        scores in proptest::collection::vec((-50.0..50.0f64, -50.0..50.0f64), 3..8),
         has_trees in any::<bool>(),
-        one_vs_rest in any::<bool>(),
+        link in prop_oneof![Just(Link::Softmax), Just(Link::OneVsRest), Just(Link::Shares)],
         xs in proptest::collection::vec(-20.0..20.0f64, 1..70),
     ) {
         let names: Vec<String> = (0..scores.len()).map(|place| format!("class {place}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let link = if one_vs_rest { Link::OneVsRest } else { Link::Softmax };
         let artifact = if has_trees {
             let Body::Trees(trees) = grove().body else { unreachable!() };
             let of = |base| {

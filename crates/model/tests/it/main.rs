@@ -6,13 +6,16 @@
 
 mod artifact;
 mod classifier;
+mod densities;
+mod explain;
+mod exponential;
 mod predictor;
 mod row;
 mod trees;
 
 use domain::datasets::ColumnType;
 use domain::models::InputField;
-use model::{Artifact, Node, Split, Test, Transform, Tree, Trees};
+use model::{Artifact, Background, Node, Reference, Split, Test, Transform, Tree, Trees};
 
 fn input(name: &str, kind: ColumnType, nullable: bool, categories: Option<&[&str]>) -> InputField {
     InputField {
@@ -114,4 +117,20 @@ fn grove() -> Artifact {
         trees: vec![Tree { nodes: first }, Tree { nodes: second }],
     };
     Artifact::trees("price", houses().signature.inputs, trees)
+}
+
+/// [`houses`] and [`grove`] with what their training rows were.
+fn explained() -> [Artifact; 2] {
+    let with = |artifact, reference| Artifact {
+        background: Some(Background {
+            scores: vec![reference],
+        }),
+        ..artifact
+    };
+    let means = vec![0.5, -0.25, 3.0, 6.0];
+    let covers = vec![vec![10, 4, 1, 3, 6, 6, 0], vec![10, 7, 3]];
+    [
+        with(houses(), Reference::Means(means)),
+        with(grove(), Reference::Covers(covers)),
+    ]
 }

@@ -235,22 +235,21 @@ fn a_linear_model_under_the_version_of_trees_is_refused() {
 
 /// Of one number and one category with 70 names.
 fn any_tree() -> impl Strategy<Value = Vec<Node>> {
+    let below = (-10.0..10.0f64).prop_map(|threshold| (0, Test::Below(threshold)));
+    let categories = proptest::collection::btree_set(0..70_u32, 0..20);
+    let among = (categories, any::<bool>()).prop_map(|(categories, other)| {
+        let categories = categories.into_iter().collect();
+        (1, Test::Among { categories, other })
+    });
+    tree_of(prop_oneof![below, among].boxed())
+}
+
+/// `tests` gives inputs and what goes left.
+pub(crate) fn tree_of(tests: BoxedStrategy<(u32, Test)>) -> impl Strategy<Value = Vec<Node>> {
     let leaf = (-1e6..1e6f64).prop_map(|value| vec![Node::Leaf(value)]);
-    leaf.prop_recursive(8, 128, 2, |branch| {
-        let test = prop_oneof![
-            (-10.0..10.0f64).prop_map(Test::Below),
-            (
-                proptest::collection::btree_set(0..70_u32, 0..20),
-                any::<bool>()
-            )
-                .prop_map(|(categories, other)| Test::Among {
-                    categories: categories.into_iter().collect(),
-                    other,
-                }),
-        ];
-        (test, any::<bool>(), branch.clone(), branch).prop_map(
-            |(test, missing_left, left, right)| {
-                let input = u32::from(matches!(test, Test::Among { .. }));
+    leaf.prop_recursive(8, 128, 2, move |branch| {
+        (tests.clone(), any::<bool>(), branch.clone(), branch).prop_map(
+            |((input, test), missing_left, left, right)| {
                 let split = Split {
                     input,
                     test,

@@ -1,9 +1,9 @@
 //! Whether a spec fits the columns of its dataset.
 
-use domain::datasets::{ColumnProfile, TopValue};
+use domain::datasets::{ColumnProfile, ColumnType, TopValue};
 use domain::models::Task;
-use domain::training_runs::{MAX_CLASSES, MIN_CLASS_ROWS, TrainingSpec};
-use domain::{Error, FieldError, Result};
+use domain::training_runs::{MAX_CLASSES, MIN_CLASS_ROWS, SplitMethod, TrainingSpec};
+use domain::{Error, FieldError, Result, dates};
 
 use crate::datasets::columns::no_column;
 
@@ -11,7 +11,7 @@ use crate::datasets::columns::no_column;
 ///
 /// # Errors
 /// Every field that does not fit, at once: the target must be a column that the task can predict, the algorithm and the split must
-/// serve the task, the features must exist.
+/// serve the task, the features must exist, and the split's column must be of its method.
 pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<Task> {
     let mut errors = Vec::new();
     let mut task = spec.task.unwrap_or(Task::Regression);
@@ -26,6 +26,13 @@ pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<Ta
             }
         }
     }
+    if let Some(name) = &spec.split.column {
+        match columns.iter().find(|column| column.name == *name) {
+            None => errors.push(no_column("/split/column".to_owned(), name, columns)),
+            Some(column) => errors.extend(check_split(spec.split.method, column).err()),
+        }
+    }
+    let unlearned = 1 + usize::from(spec.split.column.is_some());
     match &spec.features {
         Some(features) => {
             for (index, feature) in features.iter().enumerate() {
@@ -34,12 +41,13 @@ pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<Ta
                 }
             }
         }
-        None if columns.len() < 2 => {
-            errors.push(FieldError::new(
-                "/dataset",
-                "invalid",
-                "a dataset with at least one column beside the target",
-            ));
+        None if columns.len() <= unlearned => {
+            let beside = if unlearned == 1 {
+                "a dataset with at least one column beside the target"
+            } else {
+                "a dataset with at least one column beside the target and the split's"
+            };
+            errors.push(FieldError::new("/dataset", "invalid", beside));
         }
         None => {}
     }
@@ -96,6 +104,32 @@ fn check_target(
     }
 }
 
+/// Of a time only the values that the profile lists are looked at; the run says it of the others.
+fn check_split(
+    method: Option<SplitMethod>,
+    column: &ColumnProfile,
+) -> std::result::Result<(), FieldError> {
+    let refused = |code: &str, expected: &str, got: &str| {
+        Err(FieldError::new("/split/column", code, expected).got(got))
+    };
+    if column.distinct < 2 {
+        let expected = "a column with more than one value, to have some on either side";
+        return refused("invalid", expected, &column.name);
+    }
+    if method != Some(SplitMethod::Time) || column.kind.is_numeric() {
+        return Ok(());
+    }
+    let expected = "a column of numbers or of dates such as 2026-01-31 or 2026-01-31T09:30:00Z";
+    if column.kind == ColumnType::Boolean {
+        return refused("wrong_type", expected, &column.name);
+    }
+    let mut values = column.top_values.iter().map(|top| top.value.as_str());
+    match values.find(|value| dates::moment(value).is_none()) {
+        Some(value) => refused("wrong_type", expected, value),
+        None => Ok(()),
+    }
+}
+
 /// Known where the profile lists every value; elsewhere the run says it.
 fn rarest(column: &ColumnProfile) -> Option<&TopValue> {
     let is_whole = column.top_values.len() as u64 == column.distinct;
@@ -105,7 +139,6 @@ fn rarest(column: &ColumnProfile) -> Option<&TopValue> {
 
 #[cfg(test)]
 mod tests {
-    use domain::datasets::ColumnType;
     use serde_json::json;
 
     use super::*;
@@ -258,7 +291,55 @@ mod tests {
         assert!(
             found[0]
                 .1
-                .contains("auto, logistic_regression, gradient_boosting")
+                .contains("auto, logistic_regression, naive_bayes, decision_tree, random_forest, gradient_boosting")
         );
+    }
+
+    fn split_by(method: &str, column: &str) -> TrainingSpec {
+        let mut spec = spec("median_house_value", None);
+        spec.split = serde_json::from_value(json!({ "method": method, "column": column })).unwrap();
+        spec
+    }
+
+    #[test]
+    fn a_split_goes_by_a_column_of_its_kind() {
+        let mut columns = table();
+        columns.push(column("day", ColumnType::String));
+        columns.push(column("flag", ColumnType::Boolean));
+        columns[3].top_values = vec![TopValue {
+            value: "2026-01-31".to_owned(),
+            count: 1,
+        }];
+        for (method, column) in [
+            ("group", "ocean_proximity"),
+            ("group", "median_income"),
+            ("group", "flag"),
+            ("time", "median_income"),
+            ("time", "day"),
+        ] {
+            check(&split_by(method, column), &columns).unwrap();
+        }
+        let absent = &errors(&split_by("group", "Ocean"), &columns)[0];
+        assert_eq!(absent.0, "/split/column");
+        assert!(absent.1.contains("ocean_proximity"), "{}", absent.1);
+        let boolean = &errors(&split_by("time", "flag"), &columns)[0];
+        assert!(boolean.1.contains("numbers or of dates"), "{}", boolean.1);
+        columns[3].top_values[0].value = "31.01.2026".to_owned();
+        let text = &errors(&split_by("time", "day"), &columns)[0];
+        assert_eq!(text.0, "/split/column");
+        assert!(text.1.contains("such as 2026-01-31"), "{}", text.1);
+        columns[3].distinct = 1;
+        let constant = &errors(&split_by("group", "day"), &columns)[0];
+        assert!(constant.1.contains("more than one value"));
+    }
+
+    #[test]
+    fn something_is_left_to_learn_from_beside_the_column_of_the_split() {
+        let mut columns = table();
+        columns.truncate(2);
+        let mut spec = split_by("time", "median_income");
+        assert_eq!(errors(&spec, &columns)[0].0, "/dataset");
+        spec.features = Some(vec!["median_income".to_owned()]);
+        check(&spec, &columns).unwrap();
     }
 }

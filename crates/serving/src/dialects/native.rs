@@ -26,8 +26,10 @@ impl Dialect for Native {
             version,
             route,
             request_id,
+            ..
         } = *predicted;
-        let mut body = Vec::with_capacity(predictions.numbers().len() * 20 + 220);
+        // Its last part is for the values of the answer's headers, which stand behind the body.
+        let mut body = Vec::with_capacity(predictions.numbers().len() * 20 + 220 + 256);
         body.extend_from_slice(b"{\"predictions\":");
         serde_json::to_writer(&mut body, &predictions)?;
         body.extend_from_slice(b",\"model\":\"");

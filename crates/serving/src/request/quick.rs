@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use std::str::from_utf8;
 
 use domain::datasets::ColumnType;
-use model::{Predictor, Value};
+use model::{Member, Predictor, Value};
 
 use super::{MAX_ROWS, Rows};
 
+/// How most bodies begin.
+const USUAL: &[u8] = br#"{"inputs":"#;
 /// Whole numbers as large as these are rare enough for the thorough way to judge.
 const LARGE: f64 = 9e18;
 
@@ -20,11 +22,15 @@ pub(super) fn parse(predictor: &Predictor, body: &[u8]) -> Option<Rows> {
         given: Vec::new(),
     };
     let mut rows = Rows::of_width(predictor.len());
-    reader.take(b'{')?;
-    if *reader.text()? != *b"inputs" {
-        return None;
+    if body.starts_with(USUAL) {
+        reader.at = USUAL.len();
+    } else {
+        reader.take(b'{')?;
+        if *reader.text()? != *b"inputs" {
+            return None;
+        }
+        reader.take(b':')?;
     }
-    reader.take(b':')?;
     match reader.next()? {
         b'[' => loop {
             reader.take(b'{')?;
@@ -77,15 +83,17 @@ impl<'b> Reader<'b> {
     }
 
     fn take_word(&mut self, word: &str) -> Option<()> {
-        let rest = self.body.get(self.at..)?;
-        rest.starts_with(word.as_bytes()).then(|| {
+        self.rest().starts_with(word.as_bytes()).then(|| {
             self.at += word.len();
         })
     }
 
+    fn rest(&self) -> &'b [u8] {
+        self.body.get(self.at..).unwrap_or_default()
+    }
+
     /// The members of an object that has begun.
     fn row(&mut self, predictor: &Predictor, rows: &mut Rows) -> Option<()> {
-        let inputs = &predictor.signature().inputs;
         let width = rows.width;
         let start = rows.values.len();
         rows.values.resize(start + width, Value::Missing);
@@ -95,11 +103,7 @@ impl<'b> Reader<'b> {
         if self.next()? != b'}' {
             self.at -= 1;
             loop {
-                let name = self.text()?;
-                let slot = match inputs.get(count) {
-                    Some(input) if *input.name.as_bytes() == *name => count,
-                    _ => predictor.slot(from_utf8(&name).ok()?)?,
-                };
+                let (slot, member) = self.member(predictor, count)?;
                 if in_order && slot != count {
                     in_order = false;
                     self.given.clear();
@@ -109,8 +113,11 @@ impl<'b> Reader<'b> {
                 if !in_order && std::mem::replace(&mut self.given[slot], true) {
                     return None;
                 }
-                self.take(b':')?;
-                row[slot] = self.value(predictor, slot)?;
+                let value = self.value(predictor, slot, member)?;
+                if !predictor.takes(slot, value) {
+                    return None;
+                }
+                row[slot] = value;
                 count += 1;
                 match self.next()? {
                     b',' => {}
@@ -132,9 +139,28 @@ impl<'b> Reader<'b> {
         is_whole.then_some(())
     }
 
-    fn value(&mut self, predictor: &Predictor, slot: usize) -> Option<Value> {
+    /// Which input comes next, up to its value. Mostly it is the expected one, and written in the usual way.
+    fn member<'p>(
+        &mut self,
+        predictor: &'p Predictor,
+        expected: usize,
+    ) -> Option<(usize, &'p Member)> {
         self.skip_space();
-        match (self.peek()?, predictor.kind(slot)?) {
+        let member = predictor.member(expected);
+        let begun = member.and_then(|member| Some((member, member.begins(self.rest())?)));
+        if let Some((member, length)) = begun {
+            self.at += length;
+            return Some((expected, member));
+        }
+        let name = self.text()?;
+        let slot = predictor.slot(from_utf8(&name).ok()?)?;
+        self.take(b':')?;
+        Some((slot, predictor.member(slot)?))
+    }
+
+    fn value(&mut self, predictor: &Predictor, slot: usize, member: &Member) -> Option<Value> {
+        self.skip_space();
+        match (self.peek()?, member.kind) {
             (b'-' | b'0'..=b'9', ColumnType::Float) => {
                 let number = self.number()?;
                 number.is_finite().then_some(Value::Number(number))
@@ -156,7 +182,7 @@ impl<'b> Reader<'b> {
                 self.take_word("false")?;
                 Some(Predictor::boolean(false))
             }
-            (b'n', _) if predictor.nullable(slot) => {
+            (b'n', _) if member.nullable => {
                 self.take_word("null")?;
                 Some(Value::Missing)
             }
@@ -196,53 +222,59 @@ impl<'b> Reader<'b> {
     }
 
     fn number(&mut self) -> Option<f64> {
-        /// Up to here a float holds every whole number.
-        const EXACT: u64 = 1 << 53;
-        /// As many digits fit 64 bits.
-        const MOST_DIGITS: usize = 19;
-        const TENS: [f64; 23] = [
-            1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-            1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-        ];
-        let start = self.at;
-        let is_negative = self.peek()? == b'-';
-        self.at += usize::from(is_negative);
-        let first = self.at;
-        let mut digits = self.digits(0)?;
-        if self.body[first] == b'0' && self.at > first + 1 {
-            return None;
-        }
-        let mut places = 0;
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            let point = self.at;
-            digits = self.digits(digits)?;
-            places = self.at - point;
-        }
-        let is_short = self.at - first <= MOST_DIGITS;
-        let has_exponent = matches!(self.peek(), Some(b'e' | b'E'));
-        if has_exponent {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
-            self.digits(0)?;
-        }
-        // Both are exact, so their quotient is rounded once, to the nearest float.
-        match TENS.get(places) {
-            Some(tens) if is_short && !has_exponent && digits <= EXACT => {
-                let number = digits as f64 / tens;
-                Some(if is_negative { -number } else { number })
-            }
-            _ => from_utf8(&self.body[start..self.at]).ok()?.parse().ok(),
-        }
+        let (number, length) = number(self.rest())?;
+        self.at += length;
+        Some(number)
     }
+}
 
-    /// At least one, as more digits of `number`.
-    fn digits(&mut self, mut number: u64) -> Option<u64> {
-        let start = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            number = number.wrapping_mul(10).wrapping_add((digit - b'0').into());
-            self.at += 1;
-        }
-        (self.at > start).then_some(number)
+/// A number that stands at the beginning of a text, and how many bytes it takes.
+fn number(text: &[u8]) -> Option<(f64, usize)> {
+    /// Up to here a float holds every whole number.
+    const EXACT: u64 = 1 << 53;
+    /// As many digits fit 64 bits.
+    const MOST_DIGITS: usize = 19;
+    const TENS: [f64; 23] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+        1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    ];
+    let is_negative = *text.first()? == b'-';
+    let first = usize::from(is_negative);
+    let (mut whole, mut at) = digits(text, first, 0)?;
+    if text[first] == b'0' && at > first + 1 {
+        return None;
     }
+    let mut places = 0;
+    if text.get(at) == Some(&b'.') {
+        let point = at + 1;
+        (whole, at) = digits(text, point, whole)?;
+        places = at - point;
+    }
+    let is_short = at - first <= MOST_DIGITS;
+    let has_exponent = matches!(text.get(at), Some(b'e' | b'E'));
+    if has_exponent {
+        at += 1;
+        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+        (_, at) = digits(text, at, 0)?;
+    }
+    // Both are exact, so their quotient is rounded once, to the nearest float.
+    let number = match TENS.get(places) {
+        Some(tens) if is_short && !has_exponent && whole <= EXACT => {
+            let number = whole as f64 / tens;
+            if is_negative { -number } else { number }
+        }
+        _ => from_utf8(&text[..at]).ok()?.parse().ok()?,
+    };
+    Some((number, at))
+}
+
+/// At least one, as more digits of `number`; and where they end.
+#[inline]
+fn digits(text: &[u8], begin: usize, mut number: u64) -> Option<(u64, usize)> {
+    let mut at = begin;
+    while let Some(digit @ b'0'..=b'9') = text.get(at) {
+        number = number.wrapping_mul(10).wrapping_add((digit - b'0').into());
+        at += 1;
+    }
+    (at > begin).then_some((number, at))
 }

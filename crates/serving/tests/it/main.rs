@@ -8,6 +8,7 @@
 mod batcher;
 mod built;
 mod deployment;
+mod explained;
 mod invocations;
 mod oip;
 mod protobuf;

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Instant;
 
 use domain::api_keys::RateLimit;
 use domain::deployments::CorsOrigins;
@@ -31,7 +32,10 @@ fn what_is_loaded_stays_loaded_over_a_reload() {
 fn a_key_keeps_its_quota_over_a_reload_unless_its_limit_changes() {
     let mut built = Built::new(artifact(10.0), artifact(20.0));
     let first = built.snapshot();
-    let take = |snapshot: &Snapshot| snapshot.key(&[7; 32]).unwrap().take(at(0)).1;
+    let take = |snapshot: &Snapshot| {
+        let key = snapshot.key(&[7; 32]).unwrap();
+        key.take(at(0), Instant::now()).1
+    };
     assert_eq!([take(&first).remaining, take(&first).remaining], [2, 1]);
     let second = first.next(built.table.clone(), &HashMap::new(), &built.recorder);
     assert_eq!(take(&second).remaining, 0);

@@ -52,6 +52,17 @@ pub(super) fn apply(request: &ChildRequest) -> Result<(), Box<dyn Error>> {
             Some(output.as_path()),
             spec.max_bytes,
         ),
+        ChildRequest::Import {
+            path,
+            output,
+            limits,
+            ..
+        } => (
+            limits,
+            vec![path.as_path()],
+            Some(output.as_path()),
+            OUTPUT_BYTES,
+        ),
     };
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let memory = (u64::from(limits.memory_mb) << 20) + mapped_bytes();

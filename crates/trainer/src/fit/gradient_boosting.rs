@@ -1,10 +1,8 @@
 //! Gradient boosting by perpetual, which finds the depth of its trees and when to stop by itself.
 
 mod grown;
-mod order;
 mod rounds;
 
-use std::num::NonZero;
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -15,10 +13,10 @@ use perpetual::node::Node;
 use perpetual::objective::Objective;
 use perpetual::{Matrix, PerpetualBooster};
 
-use super::{Fit, Fits, Fitted, Rows, Told, TreesFit};
+use super::order::Order;
+use super::{Fit, Fits, Fitted, Rows, Told, TreesFit, threads};
 use crate::failure::{failure, out_of_memory, reserve};
 use crate::features::{Encoding, Feature};
-use order::Order;
 use rounds::Round;
 
 pub(super) struct GradientBoosting {
@@ -27,9 +25,6 @@ pub(super) struct GradientBoosting {
     /// Of the rows that large tables are sampled to.
     pub(super) seed: u64,
 }
-
-/// More would spend the processor time of the run's budget before its wall time.
-const MAX_THREADS: usize = 4;
 
 /// What the trees are to add up to.
 struct Aim<'r> {
@@ -76,6 +71,10 @@ impl Aim<'_> {
         }
     }
 
+    fn orders(&self) -> Vec<Option<Order>> {
+        Order::of_all(self.rows, |row| self.value(row), self.mean())
+    }
+
     fn objective(&self) -> Objective {
         match self.goal {
             Goal::Number => Objective::SquaredLoss,
@@ -120,7 +119,7 @@ impl Fit for GradientBoosting {
 
 impl GradientBoosting {
     fn grow(&self, aim: &Aim<'_>, tell: &mut dyn FnMut(Told)) -> Result<TreesFit, RunError> {
-        let orders = Order::of_all(aim);
+        let orders = aim.orders();
         let booster = self.boost(aim, &inputs(aim.rows, &orders)?, tell)?;
         let grown = grown::read(&booster, aim.scale(), &orders)?;
         let leaves: usize = booster.trees.iter().map(|tree| tree.n_leaves).sum();
@@ -198,9 +197,7 @@ impl GradientBoosting {
     fn booster(&self, aim: &Aim<'_>) -> Result<PerpetualBooster, RunError> {
         let rows = aim.rows;
         let features = &rows.features.features;
-        let threads = std::thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(MAX_THREADS);
+        let threads = threads();
         // perpetual takes it for granted that its threads can be made.
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

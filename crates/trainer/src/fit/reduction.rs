@@ -72,7 +72,7 @@ impl Reduction {
 }
 
 /// In several sums, which is faster and rounds less than one.
-fn dot(left: &[f64], right: &[f64]) -> f64 {
+pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let (left_lanes, left_rest) = left.as_chunks::<8>();
     let (right_lanes, right_rest) = right.as_chunks::<8>();
     let mut sums = [0.0; 8];

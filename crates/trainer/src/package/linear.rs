@@ -18,7 +18,7 @@ pub(super) fn survey(
     let mut dropped = features.dropped.clone();
     let mut inputs = Vec::new();
     let mut used = Vec::new();
-    let mut coefficients = Vec::new();
+    let mut weights = Vec::new();
     let is_kept = |column: usize| fits.iter().any(|fit| fit.coefficients[column].is_some());
     for (place, feature) in features.features.iter().enumerate() {
         let columns: Vec<usize> = encoded(features, place).collect();
@@ -43,25 +43,34 @@ pub(super) fn survey(
             }
             for (score, fit) in fits.iter().enumerate() {
                 let coefficient = fit.coefficients[column].unwrap_or(0.0);
-                coefficients.push(Coefficient {
-                    class: classes
-                        .filter(|_| fits.len() > 1)
-                        .and_then(|classes| classes.get(score).cloned()),
-                    ..describe(feature, &of.name, of.part, coefficient)
+                let (standardized, value) = sizes(feature, of.part, coefficient);
+                weights.push(Weight {
+                    column,
+                    score,
+                    standardized,
+                    value,
                 });
             }
         }
         inputs.push(input(feature, usable, true));
         used.push(place);
     }
-    coefficients.sort_by(|a, b| {
+    let name = |weight: &Weight| features.encoded[weight.column].name.as_str();
+    weights.sort_by(|a, b| {
         b.standardized
             .abs()
             .total_cmp(&a.standardized.abs())
-            .then_with(|| a.feature.cmp(&b.feature))
+            .then_with(|| name(a).cmp(name(b)))
     });
-    let weighed = coefficients.len() / fits.len().max(1);
-    coefficients.truncate(MOST_COEFFICIENTS);
+    let weighed = weights.len() / fits.len().max(1);
+    weights.truncate(MOST_COEFFICIENTS);
+    let classes = classes.filter(|_| fits.len() > 1).unwrap_or_default();
+    let coefficients = weights.iter().map(|weight| Coefficient {
+        feature: name(weight).to_owned(),
+        class: classes.get(weight.score).cloned(),
+        standardized: weight.standardized,
+        value: weight.value,
+    });
     Survey {
         inputs,
         used,
@@ -70,10 +79,19 @@ pub(super) fn survey(
             [fit] => fit.intercept,
             _ => 0.0,
         },
-        coefficients,
+        coefficients: coefficients.collect(),
         importances: Vec::new(),
         dropped,
     }
+}
+
+/// A coefficient, before it is known whether anybody reads it.
+struct Weight {
+    /// Of the encoded ones.
+    column: usize,
+    score: usize,
+    standardized: f64,
+    value: f64,
 }
 
 /// The weighted sum over the features that the model takes.
@@ -109,20 +127,15 @@ fn reason(fits: &[LinearFit], column: usize) -> String {
     }
 }
 
-fn describe(feature: &Feature<'_>, name: &str, part: usize, coefficient: f64) -> Coefficient {
-    let (standardized, value) = match &feature.encoding {
+/// What a coefficient adds when its column moves by a standard deviation, and by 1.
+fn sizes(feature: &Feature<'_>, part: usize, coefficient: f64) -> (f64, f64) {
+    match &feature.encoding {
         Encoding::Numeric(numeric) => (coefficient, coefficient / numeric.std),
         Encoding::Categorical(categorical) => {
             let (rows, all) = categorical.part_rows(part);
             let share = rows as f64 / all as f64;
             (coefficient * (share * (1.0 - share)).sqrt(), coefficient)
         }
-    };
-    Coefficient {
-        feature: name.to_owned(),
-        class: None,
-        standardized,
-        value,
     }
 }
 

@@ -22,7 +22,9 @@ fn messages(events: &[TrainEvent], level: LogLevel) -> String {
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     for (file, target) in [(california_housing(), TARGET), (titanic(), "Fare")] {
-        for algorithm in algorithms(Task::Regression) {
+        // Some paid nothing, which no gamma distribution has.
+        let fits = |algorithm: &Algorithm| target == TARGET || *algorithm != Algorithm::Gamma;
+        for algorithm in algorithms(Task::Regression).into_iter().filter(fits) {
             let spec = spec_of(algorithm, target, json!({}));
             let first = file.train(&spec).unwrap();
             assert_eq!(first, file.train(&spec).unwrap(), "{algorithm:?}");
@@ -170,14 +172,18 @@ fn tables_at_the_edge_give_a_model_or_a_reason() {
     let ids = || {
         let rows = (0..30_000_u32).map(|index| {
             let category = index % 10_000;
-            format!("c{category},{},{}", index % 7, (category % 13) + index % 7)
+            format!(
+                "c{category},{},{}",
+                index % 7,
+                1 + category % 13 + index % 7
+            )
         });
         csv("category,n,y", rows)
     };
     let missing = || {
         csv(
             "a,none,y",
-            (0..60).map(|index| format!("{index},,{}", index * 3 % 17)),
+            (0..60).map(|index| format!("{index},,{}", 1 + index * 3 % 17)),
         )
     };
     let wide = || {

@@ -321,3 +321,32 @@ fn a_damaged_file_never_ends_the_conversation_without_a_word() {
         );
     }
 }
+
+#[test]
+fn an_import_leaves_its_artifact() {
+    let (file, output) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+    let request = ChildRequest::Import {
+        path: file.path().to_owned(),
+        given: Box::default(),
+        output: output.path().to_owned(),
+        limits: LIMITS,
+    };
+    std::fs::write(file.path(), crate::imports::line()).unwrap();
+    let (messages, _) = ask(&request);
+    let [ChildMessage::Imported(imported)] = &messages[..] else {
+        panic!("{messages:?}");
+    };
+    let artifact = std::fs::read(output.path()).unwrap();
+    assert_eq!(imported.sha256, hex::encode(Sha256::digest(&artifact)));
+    assert_eq!(imported.bytes, artifact.len() as u64);
+    let artifact = model::decode(&artifact).unwrap();
+    assert_eq!(artifact.signature, imported.signature);
+    assert_eq!(artifact.params, imported.params);
+
+    std::fs::write(file.path(), "a,b\n1,2\n").unwrap();
+    let (messages, _) = ask(&request);
+    let [ChildMessage::Refused { errors }] = &messages[..] else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(errors[0].pointer, "/file");
+}

@@ -13,13 +13,19 @@ mod auto;
 mod child;
 mod classification;
 mod csv_corpus;
+mod explanations;
+mod generalised_linear;
+mod imports;
 mod inference;
+mod naive_bayes;
 mod parquet;
 mod profiles;
 mod refusals;
 mod scoring;
 mod sklearn;
+mod splits;
 mod training;
+mod trees;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -109,8 +115,7 @@ fn spec(target: &str) -> TrainingSpec {
         features: None,
         split: Split {
             method: Some(SplitMethod::Random),
-            test_fraction: 0.2,
-            seed: 42,
+            ..Split::default()
         },
         budget: TrainingBudget::default(),
     }

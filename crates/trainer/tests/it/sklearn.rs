@@ -78,7 +78,7 @@ impl CellSink for Requests {
     }
 }
 
-fn requests(file: &TestFile, trained: &Trained) -> Vec<Map<String, Json>> {
+pub(crate) fn requests(file: &TestFile, trained: &Trained) -> Vec<Map<String, Json>> {
     let header = read::header(&file.path(), file.format).unwrap();
     let kind = |name: &String| {
         trained
@@ -99,7 +99,7 @@ fn requests(file: &TestFile, trained: &Trained) -> Vec<Map<String, Json>> {
 }
 
 /// Predictions for the held-out rows, by way of the artifact and of requests as a client would send them.
-fn predictions(file: &TestFile, trained: &Trained) -> Vec<f64> {
+pub(crate) fn predictions(file: &TestFile, trained: &Trained) -> Vec<f64> {
     let predictor = Predictor::new(&model::decode(&trained.artifact).unwrap());
     let requests = requests(file, trained);
     let predict = |&row: &u32| {
@@ -152,10 +152,10 @@ fn same_split_and_predictions(file: &TestFile, expected: &Expected, trained: &Tr
 }
 
 /// Each coefficient on the standardised columns, the way the artifact holds them.
-fn coefficients(trained: &Trained) -> BTreeMap<String, f64> {
+pub(crate) fn coefficients(trained: &Trained) -> BTreeMap<String, f64> {
     let artifact = model::decode(&trained.artifact).unwrap();
     let mut coefficients = BTreeMap::new();
-    let model::Body::Linear(linear) = &artifact.body else {
+    let (model::Body::Linear(linear) | model::Body::Exponential(linear)) = &artifact.body else {
         panic!("the model is not linear");
     };
     for (input, transform) in artifact.signature.inputs.iter().zip(&linear.transforms) {

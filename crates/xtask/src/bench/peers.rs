@@ -38,7 +38,7 @@ pub(super) fn prepare(workspace: &Workspace, names: &[String]) -> Result<Vec<Con
         .collect()
 }
 
-fn environment(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+pub(super) fn environment(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let environment = workspace.target.join("bench/venv").join(name);
     let requirements = sources(workspace).join(format!("requirements/{name}.txt"));
     let wanted = fs::read(&requirements)

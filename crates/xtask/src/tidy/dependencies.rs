@@ -6,12 +6,13 @@ use crate::tidy::Finding;
 
 /// Every member of the workspace with the members it may depend on, in whatever role. This is the whole of the
 /// allowed directions: what is not listed is forbidden.
-const MEMBERS: [(&str, &[&str]); 12] = [
+const MEMBERS: [(&str, &[&str]); 13] = [
     ("app", &["domain", "platform"]),
     ("domain", &[]),
     ("frontend", &["app"]),
     ("jobs", &["domain", "store"]),
-    ("model", &["domain"]),
+    ("model", &["domain", "onnx"]),
+    ("onnx", &[]),
     ("platform", &["domain", "store"]),
     ("serving", &["domain", "model"]),
     (
@@ -22,7 +23,7 @@ const MEMBERS: [(&str, &[&str]); 12] = [
     ),
     ("store", &["domain"]),
     ("testkit", &["domain", "model", "platform", "store"]),
-    ("trainer", &["domain", "model"]),
+    ("trainer", &["domain", "model", "onnx"]),
     ("xtask", &[]),
 ];
 
@@ -47,7 +48,7 @@ const CONFINED: [(&str, &[&str]); 13] = [
 ];
 
 /// Members without I/O, and what would bring it in.
-const PURE: [&str; 2] = ["domain", "model"];
+const PURE: [&str; 3] = ["domain", "model", "onnx"];
 const IMPURE: [&str; 6] = [
     "async-std",
     "futures",

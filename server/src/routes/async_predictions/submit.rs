@@ -24,15 +24,15 @@ use super::body;
 use super::prefer::Prefer;
 use super::{follow, limited};
 use crate::error::ApiResult;
+use crate::extract::query::bad;
 use crate::extract::{Json, RequestId};
 use crate::middleware::edge::Served;
 use crate::middleware::{cors, idempotency};
 use crate::routes::predict::Caller;
-use crate::routes::predict::answer::{
-    Call, Found, LARGE, Target, admit, count_refused, find, forced, routing_key,
-};
+use crate::routes::predict::answer::{Call, Found, LARGE, Target, admit, count_refused, find};
 use crate::routes::predict::body::{check_json, read};
 use crate::routes::predict::load::wake;
+use crate::routes::predict::route::{RoutingKey, forced};
 use crate::state::AppState;
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -68,7 +68,8 @@ async fn accept(
     let Found::Deployment(deployment) = find(state, call.target, caller)? else {
         return Err(Error::not_found("deployment").into());
     };
-    let forced = forced(headers, &caller.scopes)?;
+    let forced = forced(headers, caller.scopes())?;
+    check_query(parts.uri.query().unwrap_or_default())?;
     check_json(headers)?;
     let key = idempotency::key_of(headers)?;
     let sent = read(headers, body).await?;
@@ -78,7 +79,7 @@ async fn accept(
         deployment,
         sent: sent.clone(),
         request_id: call.request_id.clone(),
-        routing_key: routing_key(call, caller),
+        routing_key: RoutingKey::of(call, caller),
         forced,
         now: call.now,
         arrived: call.arrived,
@@ -99,6 +100,19 @@ async fn accept(
     Ok(Box::pin(idempotency::perform(state, claim, false, work)).await)
 }
 
+/// Explanations are kept nowhere, so nobody could fetch them later.
+fn check_query(query: &str) -> Result<()> {
+    let mut parameters = url::form_urlencoded::parse(query.as_bytes());
+    match parameters.find(|(name, value)| name == "explain" && value != "false") {
+        None => Ok(()),
+        Some((_, got)) => {
+            let expected =
+                "false: what is answered later is not explained, so ask for an answer at once";
+            Err(bad("explain", expected, &got))
+        }
+    }
+}
+
 /// A request whose body is there and whose caller may ask, with all that it needs on another task.
 #[derive(Clone)]
 struct Asked {
@@ -107,7 +121,7 @@ struct Asked {
     deployment: Arc<Deployment>,
     sent: Bytes,
     request_id: RequestId,
-    routing_key: Vec<u8>,
+    routing_key: RoutingKey,
     forced: Option<Forced>,
     now: Timestamp,
     arrived: Instant,
@@ -168,7 +182,7 @@ impl Asked {
         Ok(Submission {
             deployment: self.deployment.name.clone(),
             request_id: self.request_id.as_str().to_owned(),
-            routing_key: self.routing_key.clone(),
+            routing_key: self.routing_key.to_vec(),
             forced: self.forced.map(|forced| match forced {
                 Forced::Stable => Route::Stable,
                 Forced::Canary => Route::Canary,
@@ -240,6 +254,7 @@ fn finished(prediction: AsyncPrediction) -> ApiResult<Response> {
                 version: result.version,
                 route: result.route,
                 request_id,
+                explanations: Vec::new(),
             };
             let mut response = Json(answer).into_response();
             response

@@ -172,9 +172,10 @@ async fn infer(State(state): State<AppState>, request: Request) -> Response {
         Err(error) => Err(error.into()),
     };
     let ended = Ended::with(outcome, allowance, project);
-    let (mut response, served) = respond_with(ended, |message, _| message::framed(&message));
-    if let Some(served) = served {
-        response.extensions_mut().insert(served);
+    let (mut response, answered) =
+        respond_with(ended, None, |message, _| message::framed(&message));
+    if let Some(answered) = answered {
+        response.extensions_mut().insert(answered.served());
     }
     response
 }

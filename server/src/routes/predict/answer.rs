@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::ids::ProjectId;
-use domain::{Error, Result, Scope, Timestamp};
-use http::header::HeaderName;
+use domain::{Error, Name, Result, Scope, Timestamp};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Body as HttpBody;
-use serving::dialects::{Dialect, Native};
+use serving::dialects::{Dialect, Explained, Native};
 use serving::gate::{Full, Gate, PATIENCE, Turn};
 use serving::limits::Allowance;
 use serving::predict::{Answer, Forced};
@@ -19,17 +19,16 @@ use serving::versions::Version;
 
 use super::body;
 use super::caller::Caller;
+pub(in crate::routes) use super::caller::admit;
+use super::known::Known;
+use super::route::{RoutingKey, forced};
 use super::work::Work;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{ClientIp, RequestId};
-use crate::middleware::edge::Served;
 use crate::state::AppState;
 
 /// A larger body is read and predicted on a thread that may take its time, in bytes.
 pub(in crate::routes) const LARGE: usize = 64 << 10;
-
-const X_ROUTE_KEY: HeaderName = HeaderName::from_static("x-route-key");
-const X_CANARY: HeaderName = HeaderName::from_static("x-canary");
 
 /// Who is to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +50,9 @@ pub(in crate::routes) struct Call<'a> {
     pub(in crate::routes) headers: &'a HeaderMap,
     /// Where to look for headers that few requests have: empty when this one has none of them.
     pub(super) rare: &'a HeaderMap,
+    pub(super) authorization: Option<&'a HeaderValue>,
+    /// Of the connection, if the request came straight from it.
+    pub(super) known: Option<&'a Known>,
     pub(in crate::routes) request_id: RequestId,
     pub(super) client: ClientIp,
     pub(in crate::routes) arrived: Instant,
@@ -76,16 +78,19 @@ impl<'a> Call<'a> {
             ClientIp::of(extensions.get(), headers, trusted)
         });
         let request_id = extensions.get::<RequestId>().cloned();
+        let now = state.platform.clock.now();
         Self {
             state,
             target,
             headers,
             rare: headers,
-            request_id: request_id.unwrap_or_else(|| RequestId::of(headers)),
+            authorization: headers.get(AUTHORIZATION),
+            known: None,
+            request_id: request_id.unwrap_or_else(|| RequestId::of(headers, now)),
             client,
             arrived: Instant::now(),
             deadline: None,
-            now: state.platform.clock.now(),
+            now,
         }
     }
 }
@@ -117,34 +122,48 @@ pub(in crate::routes) fn too_late() -> ApiError {
 
 /// How a request ended.
 pub(in crate::routes) struct Ended {
-    pub(super) outcome: ApiResult<Success>,
-    /// What is left of the key's quota, if there was a key.
-    pub(super) allowance: Option<Allowance>,
+    pub(super) outcome: Result<Success, Refused>,
     /// The caller's, if he was let in.
     pub(super) project: Option<ProjectId>,
 }
 
+pub(super) struct Refused {
+    pub(super) error: ApiError,
+    /// What is left of the key's quota, if there was a key.
+    pub(super) allowance: Option<Allowance>,
+}
+
 impl Ended {
-    /// Counts what no version was asked for, too; the recorder counts the rest.
+    /// Counts what no version was asked for, too; the recorder counts the rest. `allowance` is what is left of the key's
+    /// quota, if there was a key.
     pub(in crate::routes) fn with(
         outcome: ApiResult<Success>,
         allowance: Option<Allowance>,
         project: Option<ProjectId>,
     ) -> Self {
-        if let Err(error) = &outcome {
-            count_refused(error);
-        }
+        let outcome = outcome.map_err(|error| {
+            count_refused(&error);
+            Refused { error, allowance }
+        });
+        Self { outcome, project }
+    }
+
+    /// Before anything was known of the caller.
+    pub(super) fn early(error: ApiError) -> Self {
         Self {
-            outcome,
-            allowance,
-            project,
+            outcome: Err(Refused {
+                error,
+                allowance: None,
+            }),
+            project: None,
         }
     }
 }
 
 pub(in crate::routes) struct Success {
     pub(super) answer: Answer,
-    pub(super) served: Served,
+    pub(super) found: Found,
+    pub(super) allowance: Allowance,
     /// From the request's arrival until its caller was known and allowed.
     pub(super) authenticated: Duration,
     /// How long the request waited until what it needs was loaded.
@@ -155,6 +174,12 @@ pub(in crate::routes) struct Success {
 pub(super) fn native(headers: &HeaderMap) -> ApiResult<Native> {
     body::check_json(headers)?;
     Ok(Native)
+}
+
+/// The same, with what each input adds.
+pub(super) fn explained(headers: &HeaderMap) -> ApiResult<Explained> {
+    body::check_json(headers)?;
+    Ok(Explained)
 }
 
 /// `dialect` says, from the headers, in which shape the body is, or refuses it.
@@ -176,22 +201,11 @@ where
     Ended::with(outcome, allowance, project)
 }
 
-/// Finds out who calls, and takes one request from the key's quota.
-pub(in crate::routes) fn admit(call: &Call<'_>) -> (Result<Caller>, Option<Allowance>) {
-    match Caller::of(call) {
-        Err(error) => (Err(error), None),
-        Ok(caller) => {
-            let (admitted, allowance) = caller.key.take(call.now);
-            (admitted.map(|()| caller), Some(allowance))
-        }
-    }
-}
-
 /// Counts what no version was asked for; the recorder counts the rest.
 pub(in crate::routes) fn count_refused(error: &ApiError) {
     if matches!(
         error,
-        ApiError::Domain(Error::Invalid(_) | Error::ModelFailed(_))
+        ApiError::Domain(Error::Invalid(_) | Error::Unsupported { .. } | Error::ModelFailed(_))
     ) {
         return;
     }
@@ -222,7 +236,7 @@ where
     let headers = call.headers;
     let allowed = Allowed::of(call, caller)?;
     let dialect = dialect(headers)?;
-    let body = body::read(headers, body).await?;
+    let body = body::read(call.rare, body).await?;
     predict_from(call, caller, allowed, dialect, body).await
 }
 
@@ -238,7 +252,7 @@ impl Allowed {
     pub(in crate::routes) fn of(call: &Call<'_>, caller: &Caller) -> ApiResult<Self> {
         Ok(Self {
             found: find(call.state, call.target, caller)?,
-            forced: forced(call.rare, &caller.scopes)?,
+            forced: forced(call.rare, caller.scopes())?,
             authenticated: call.arrived.elapsed(),
         })
     }
@@ -261,7 +275,7 @@ where
         authenticated,
     } = allowed;
     let state = call.state;
-    let routing_key = routing_key(call, caller);
+    let routing_key = RoutingKey::of(call, caller);
     let loaded = found.load(state, &routing_key, forced).await?;
     let work = Work {
         dialect,
@@ -274,38 +288,38 @@ where
     };
     let turn = found.enter().await?;
     call.check_deadline()?;
-    let (answer, served) = if work.body.len() > LARGE {
+    let (answer, found) = if work.body.len() > LARGE || D::TAKES_TIME {
         let large = found.gate().enter().await.map_err(overloaded)?;
         let state = state.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let done = work.run(&state, &found);
+            let answer = work.run(&state, &found);
             // Not before the work ends, even when its client has gone away.
             drop((turn, large));
-            done
+            answer.map(|answer| (answer, found))
         });
         work.await.map_err(Error::internal)??
     } else if found.gains_from_batches() {
         let deadline = call.arrived + state.config.http.request_timeout();
         // Boxed, so that a request that is computed by itself carries none of this.
-        let done = Box::pin(work.run_in_batch(state, &found, deadline)).await;
+        let answer = Box::pin(work.run_in_batch(state, &found, deadline)).await;
         drop(turn);
-        done?
+        (answer?, found)
     } else {
-        let done = work.run(state, &found);
+        let answer = work.run(state, &found);
         drop(turn);
-        done?
+        (answer?, found)
     };
     Ok(Success {
         answer,
-        served,
+        found,
+        allowance: caller.allowance,
         authenticated,
         loaded,
     })
 }
 
-fn overloaded(Full: Full) -> Error {
-    let message =
-        "too many large requests are under way for this name: send fewer at once, or smaller ones";
+pub(super) fn overloaded(Full: Full) -> Error {
+    let message = "too many requests that are large, or to be explained, are under way for this name: send fewer at once, or smaller ones";
     Error::Overloaded {
         message: message.to_owned(),
         retry_after: 1,
@@ -349,16 +363,12 @@ impl Found {
         }
     }
 
-    pub(super) fn served(&self, answer: Answer) -> (Answer, Served) {
-        let version = match self {
-            Self::Deployment(deployment) => &deployment.stable.version,
-            Self::Version(version) => version,
-        };
-        let served = Served {
-            model: version.model.clone(),
-            version: answer.version,
-        };
-        (answer, served)
+    /// The model that answers, whichever of its versions does.
+    pub(super) fn model(&self) -> &Name {
+        match self {
+            Self::Deployment(deployment) => &deployment.stable.version.model,
+            Self::Version(version) => &version.model,
+        }
     }
 
     #[inline]
@@ -369,7 +379,7 @@ impl Found {
         }
     }
 
-    fn gate(&self) -> &Arc<Gate> {
+    pub(super) fn gate(&self) -> &Arc<Gate> {
         match self {
             Self::Deployment(deployment) => &deployment.gate,
             Self::Version(version) => &version.gate,
@@ -429,7 +439,7 @@ pub(in crate::routes) fn find(
 
 fn may_predict(caller: &Caller, deployment: &str) -> Result<()> {
     if caller
-        .scopes
+        .scopes()
         .iter()
         .any(|scope| scope.may_predict(deployment))
     {
@@ -441,47 +451,10 @@ fn may_predict(caller: &Caller, deployment: &str) -> Result<()> {
 }
 
 fn may_predict_everything(caller: &Caller) -> Result<()> {
-    if caller.scopes.contains(&Scope::Predict(None)) {
+    if caller.scopes().contains(&Scope::Predict(None)) {
         return Ok(());
     }
     Err(Error::Forbidden(
         "this needs an API key with the scope predict:*".to_owned(),
     ))
-}
-
-pub(in crate::routes) fn forced(
-    headers: &HeaderMap,
-    scopes: &[Scope],
-) -> ApiResult<Option<Forced>> {
-    let Some(value) = headers.get(X_CANARY) else {
-        return Ok(None);
-    };
-    let forced = match value.as_bytes() {
-        b"always" => Forced::Canary,
-        b"never" => Forced::Stable,
-        _ => {
-            return Err(ApiError::bad_request(
-                "the header x-canary is not known with this value: use always or never",
-            ));
-        }
-    };
-    if !scopes
-        .iter()
-        .any(|scope| matches!(scope, Scope::Write | Scope::Admin))
-    {
-        let message = "the header x-canary needs an API key that also has the scope write or admin";
-        return Err(Error::Forbidden(message.to_owned()).into());
-    }
-    Ok(Some(forced))
-}
-
-pub(in crate::routes) fn routing_key(call: &Call<'_>, caller: &Caller) -> Vec<u8> {
-    match call.rare.get(X_ROUTE_KEY) {
-        Some(key) => key.as_bytes().to_vec(),
-        None => [
-            caller.key.id.0.as_bytes().as_slice(),
-            call.request_id.as_str().as_bytes(),
-        ]
-        .concat(),
-    }
 }

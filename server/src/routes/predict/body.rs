@@ -3,22 +3,26 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
 use crate::error::{ApiError, ApiResult};
-use crate::middleware::body_limit::{declared, too_large};
+use crate::middleware::body_limit::too_large;
 use crate::middleware::content_encoding::ContentEncoding;
 use crate::router::LARGEST_BODY;
 
 /// Longest time for a body to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Whether it is what most clients write.
+pub(super) fn is_plain_json(media: Option<&HeaderValue>) -> bool {
+    media.is_some_and(|media| media == "application/json")
+}
+
 pub(in crate::routes) fn check_json(headers: &HeaderMap) -> ApiResult<()> {
     let media = headers.get(CONTENT_TYPE);
-    // As most clients write it.
-    if media.is_some_and(|media| media == "application/json") {
+    if is_plain_json(media) {
         return Ok(());
     }
     let media = media
@@ -45,17 +49,18 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     match ContentEncoding::of(headers)? {
-        None => sent(headers, body).await,
-        Some(encoding) => encoding.unpack(sent(headers, body).await?).await,
+        None => sent(body).await,
+        Some(encoding) => encoding.unpack(sent(body).await?).await,
     }
 }
 
 /// The body as it was sent.
-pub(in crate::routes) async fn sent<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
+pub(in crate::routes) async fn sent<B>(mut body: B) -> ApiResult<Bytes>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if declared(headers).is_some_and(|length| length > LARGEST_BODY as u64) {
+    // What the request's head tells of it.
+    if body.size_hint().lower() > LARGEST_BODY as u64 {
         return Err(too_large().into());
     }
     let mut deadline = None;

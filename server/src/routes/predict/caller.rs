@@ -1,11 +1,9 @@
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::{Actor, Error, Result, Scope, Timestamp, api_keys};
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use platform::auth::{LONGEST_TOKEN, Verified};
 use serving::keys::Key;
+use serving::limits::Allowance;
 use serving::tokens::Token;
 use sha2::{Digest as _, Sha256};
 
@@ -15,11 +13,13 @@ use crate::state::AppState;
 
 const BEARER: &str = "Bearer ";
 
-/// A program whose key is in the snapshot and active.
+/// A program whose key is in the snapshot and active, and may send this request.
 pub(in crate::routes) struct Caller {
     pub(in crate::routes) key: Arc<Key>,
-    /// The key's, or those of them that its token has.
-    pub(in crate::routes) scopes: Arc<[Scope]>,
+    /// What its token may do, if it came with one: no more than the key.
+    token: Option<Arc<[Scope]>>,
+    /// What is left of the key's quota.
+    pub(super) allowance: Allowance,
 }
 
 impl Caller {
@@ -29,58 +29,90 @@ impl Caller {
             id: self.key.id,
             name: self.key.name.clone(),
             project: self.key.project,
-            scopes: self.scopes.to_vec(),
+            scopes: self.scopes().to_vec(),
         }
     }
 
-    /// # Errors
-    /// `RateLimited` for the address, `Unavailable` while the snapshot is too old to be believed, `Unauthenticated`.
-    pub(super) fn of(call: &Call<'_>) -> Result<Self> {
+    pub(in crate::routes) fn scopes(&self) -> &[Scope] {
+        self.token.as_deref().unwrap_or(&self.key.scopes)
+    }
+}
+
+/// Finds out who calls, and takes one request from the key's quota. What is left of that comes along when there is a key.
+///
+/// # Errors
+/// `RateLimited` for the address or the key, `BudgetUsedUp`, `Unavailable` while the snapshot is too old to be believed,
+/// `Unauthenticated`.
+pub(in crate::routes) fn admit(call: &Call<'_>) -> (Result<Caller>, Option<Allowance>) {
+    let Opened { key, token } = match Opened::of(call) {
+        Ok(opened) => opened,
+        Err(error) => return (Err(error), None),
+    };
+    let (admitted, allowance) = key.take(call.now, call.arrived);
+    let caller = admitted.map(|()| Caller {
+        key,
+        token,
+        allowance,
+    });
+    (caller, Some(allowance))
+}
+
+/// A key, and what it may do here if that is less than all that it may.
+struct Opened {
+    key: Arc<Key>,
+    token: Option<Arc<[Scope]>>,
+}
+
+impl Opened {
+    fn of(call: &Call<'_>) -> Result<Self> {
         let Call {
             state,
             client: ClientIp(address),
+            arrived,
             now,
             ..
         } = *call;
         let serving = &state.serving;
-        serving
-            .addresses
-            .take(address)
-            .map_err(|retry_after| Error::RateLimited { retry_after })?;
-        let presented = presented(call.headers).ok_or_else(|| {
+        let limits = &serving.addresses;
+        let taken = match call.known {
+            Some(known) => limits.take_from(&known.quota(limits, address), arrived),
+            None => limits.take(address, arrived),
+        };
+        taken.map_err(|retry_after| Error::RateLimited { retry_after })?;
+        let presented = presented(call).ok_or_else(|| {
             Error::Unauthenticated(
                 "this needs an API key: send it as Authorization: Bearer, or as X-API-Key"
                     .to_owned(),
             )
         })?;
-        if !serving.is_current(call.arrived) {
+        if !serving.is_current(arrived) {
             let message =
                 "keys can not be checked, because the database is away: try again in a moment";
             return Err(Error::not_yet(message, 2));
         }
         let found = if presented.starts_with("vol_") {
-            by_key(state, presented).map(|key| (Arc::clone(&key.scopes), key))
+            by_key(call, presented).map(|key| Self { key, token: None })
         } else {
-            by_token(state, presented, address, now)?
+            by_token(call, presented)?
         };
-        let Some((scopes, key)) = found.filter(|(_, key)| key.is_active(now)) else {
+        let Some(opened) = found.filter(|opened| opened.key.is_active(now)) else {
             serving
                 .refusals
-                .take(address)
+                .take(address, arrived)
                 .map_err(|retry_after| Error::RateLimited { retry_after })?;
             return Err(Error::Unauthenticated(
                 "the API key or token is not valid: it may be mistyped, expired or revoked"
                     .to_owned(),
             ));
         };
-        key.touch(now, address);
-        Ok(Self { key, scopes })
+        opened.key.touch(now, address);
+        Ok(opened)
     }
 }
 
 /// An unreadable header counts as an empty secret, so that it is refused instead of passed over.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    if let Some(authorization) = headers.get(AUTHORIZATION) {
+fn presented<'a>(call: &Call<'a>) -> Option<&'a str> {
+    if let Some(authorization) = call.authorization {
         let text = authorization.to_str().unwrap_or_default();
         let (_, secret) = text
             .split_at_checked(BEARER.len())
@@ -88,31 +120,30 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
             .unwrap_or_default();
         return Some(secret.trim());
     }
-    headers
-        .get("x-api-key")
-        .map(|key| key.to_str().unwrap_or_default().trim())
+    let key = call.rare.get("x-api-key")?;
+    Some(key.to_str().unwrap_or_default().trim())
 }
 
-fn by_key(state: &AppState, presented: &str) -> Option<Arc<Key>> {
+fn by_key(call: &Call<'_>, presented: &str) -> Option<Arc<Key>> {
     // Whether it is one at all, the snapshot says as well as its checksum would.
     if presented.len() != api_keys::KEY_LENGTH {
         return None;
     }
-    let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
-    state.serving.snapshot().key(&hash).map(Arc::clone)
+    let serving = &call.state.serving;
+    let find = || {
+        let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        serving.snapshot().key(&hash).map(Arc::clone)
+    };
+    match call.known {
+        Some(known) => known.key(presented, serving.serial(), find),
+        None => find(),
+    }
 }
-
-/// A key, and what it may do here: a token may carry less than its key.
-type Opened = (Arc<[Scope]>, Arc<Key>);
 
 /// A signature is checked once; the API key behind the token and the key that signed it are looked up every time, for they
 /// may have been revoked.
-fn by_token(
-    state: &AppState,
-    presented: &str,
-    address: IpAddr,
-    now: Timestamp,
-) -> Result<Option<Opened>> {
+fn by_token(call: &Call<'_>, presented: &str) -> Result<Option<Opened>> {
+    let Call { state, now, .. } = *call;
     if presented.is_empty() || presented.len() > LONGEST_TOKEN {
         return Ok(None);
     }
@@ -126,7 +157,7 @@ fn by_token(
         // A signature takes far longer than anything else here.
         serving
             .refusals
-            .take(address)
+            .take(call.client.0, call.arrived)
             .map_err(|retry_after| Error::RateLimited { retry_after })?;
         let Some(token) = verify(state, presented, now) else {
             return Ok(None);
@@ -135,7 +166,10 @@ fn by_token(
         token
     };
     let key = serving.snapshot().key_by_id(token.key).map(Arc::clone);
-    Ok(key.map(|key| (token.scopes, key)))
+    Ok(key.map(|key| Opened {
+        key,
+        token: Some(token.scopes),
+    }))
 }
 
 fn verify(state: &AppState, presented: &str, now: Timestamp) -> Option<Token> {

@@ -9,13 +9,15 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
-    HeaderName, USER_AGENT,
+    USER_AGENT,
 };
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Body as HttpBody;
+use serving::dialects::Native;
 
 use super::answer::{Call, Ended, Target, answer, native};
-use super::respond::respond;
+use super::body::is_plain_json;
+use super::respond::{Answered, respond};
 use crate::error::{self, Failed};
 use crate::extract::request_id::X_REQUEST_ID;
 use crate::extract::{ClientIp, RequestId};
@@ -25,18 +27,51 @@ use crate::middleware::{cors, headers, hosts};
 use crate::routes::async_predictions::PREFER;
 use crate::state::AppState;
 
+pub use super::known::Known;
 pub use super::respond::PredictBody;
 
-const USUAL: [HeaderName; 8] = [
-    HOST,
-    CONTENT_TYPE,
-    CONTENT_LENGTH,
-    AUTHORIZATION,
-    USER_AGENT,
-    ACCEPT,
-    ACCEPT_ENCODING,
-    CONNECTION,
-];
+/// What the headers of a prediction tell, from one look at all of them: to ask for each by its name costs more.
+struct Head<'a> {
+    host: Option<&'a HeaderValue>,
+    media: Option<&'a HeaderValue>,
+    authorization: Option<&'a HeaderValue>,
+    /// None of them comes twice, and all others are such as every client sends.
+    is_usual: bool,
+}
+
+impl<'a> Head<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut head = Self {
+            host: None,
+            media: None,
+            authorization: None,
+            is_usual: true,
+        };
+        for (name, value) in headers {
+            let place = match *name {
+                HOST => &mut head.host,
+                CONTENT_TYPE => &mut head.media,
+                AUTHORIZATION => &mut head.authorization,
+                CONTENT_LENGTH | USER_AGENT | ACCEPT | ACCEPT_ENCODING | CONNECTION => continue,
+                _ => {
+                    head.is_usual = false;
+                    continue;
+                }
+            };
+            match place {
+                None => *place = Some(value),
+                Some(_) => head.is_usual = false,
+            }
+        }
+        head
+    }
+
+    /// Where to look for those that few requests have.
+    fn rare(&self, headers: &'a HeaderMap) -> &'a HeaderMap {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        if self.is_usual { &NONE } else { headers }
+    }
+}
 
 fn target(path: &str) -> Option<Target<'_>> {
     let rest = path.strip_prefix("/predict/")?;
@@ -64,44 +99,36 @@ impl Target<'_> {
     }
 }
 
-/// The headers, or none where all of them are such as every client sends: one look at their names costs less than to ask for
-/// each of the others.
-fn rare(headers: &HeaderMap) -> &HeaderMap {
-    static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
-    let mut names = headers.keys();
-    if names.all(|name| USUAL.contains(name)) {
-        &NONE
-    } else {
-        headers
-    }
-}
-
 /// Answers a prediction, and gives every other request back. The router has those that are written in another way, such
 /// as with an escaped name.
 pub async fn serve<B>(
     state: &AppState,
     peer: Peer,
+    known: &Known,
     request: Request<B>,
 ) -> Result<Response<PredictBody>, Request<B>>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let uri = request.uri().clone();
-    let path = uri.path();
-    let is_post = request.method() == Method::POST;
-    // What a client prefers is looked at behind the router.
-    let is_ours = is_post && !rare(request.headers()).contains_key(PREFER);
-    let Some(target) = target(path).filter(|_| is_ours) else {
-        return Err(request);
-    };
     let (parts, body) = request.into_parts();
-    let rare = rare(&parts.headers);
+    let path = parts.uri.path();
+    let head = Head::of(&parts.headers);
+    let rare = head.rare(&parts.headers);
+    // What a client prefers, or asks for besides, is looked at behind the router.
+    let is_ours =
+        parts.method == Method::POST && parts.uri.query().is_none() && !rare.contains_key(PREFER);
+    let Some(target) = target(path).filter(|_| is_ours) else {
+        return Err(Request::from_parts(parts, body));
+    };
+    let now = state.platform.clock.now();
     let call = Call {
         state,
         target,
         headers: &parts.headers,
         rare,
-        request_id: RequestId::of(rare),
+        authorization: head.authorization,
+        known: Some(known),
+        request_id: RequestId::of(rare, now),
         client: ClientIp::of(
             Some(&peer),
             &parts.headers,
@@ -109,14 +136,14 @@ where
         ),
         arrived: Instant::now(),
         deadline: None,
-        now: state.platform.clock.now(),
+        now,
     };
-    let ended = ended(&call, &uri, body).await;
+    let ended = ended(&call, &head, &parts.uri, body).await;
     let project = ended.project;
-    let (mut response, served) = respond(ended);
+    let (mut response, answered) = respond(ended, Some(&call.request_id));
     let over_tls = headers::is_over_tls(state, Some(&peer), &parts.headers);
-    // A prediction has begun with what these would add.
-    if served.is_none() {
+    // A prediction has what these would add.
+    if answered.is_none() {
         let failed = Failed {
             method: &parts.method,
             path,
@@ -127,44 +154,41 @@ where
         };
         response = error::finish(&failed, response);
         headers::secure(path, response.headers_mut());
+        response
+            .headers_mut()
+            .insert(X_REQUEST_ID, call.request_id.header());
     }
     headers::secure_transport(over_tls, response.headers_mut());
     if let Target::Deployment(name) = target {
         let page = cors::Asked::Deployment(name);
         cors::expose(state, project, page, rare, response.headers_mut());
     }
-    response
-        .headers_mut()
-        .insert(X_REQUEST_ID, call.request_id.header());
     edge::log(&Line {
         method: &parts.method,
         path,
         route: target.route(),
         request_id: &call.request_id,
         client: call.client,
-        started: call.arrived,
+        took: call.arrived.elapsed(),
         now: call.now,
         status: response.status(),
-        served: served.as_ref(),
+        served: answered.as_ref().map(Answered::model),
     });
     Ok(response)
 }
 
-async fn ended<B>(call: &Call<'_>, uri: &Uri, body: B) -> Ended
+async fn ended<B>(call: &Call<'_>, head: &Head<'_>, uri: &Uri, body: B) -> Ended
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    if !hosts::is_allowed(call.state, call.headers, uri) {
-        return Ended {
-            outcome: Err(hosts::misdirected()),
-            allowance: None,
-            project: None,
-        };
+    let is_own = head.is_usual && hosts::is_own(call.state, head.host, uri);
+    if !is_own && !hosts::is_allowed(call.state, call.headers, uri) {
+        return Ended::early(hosts::misdirected());
     }
-    let answered = AssertUnwindSafe(answer(call, body, native)).catch_unwind();
-    answered.await.unwrap_or_else(|panic| Ended {
-        outcome: Err(edge::panicked(&*panic)),
-        allowance: None,
-        project: None,
-    })
+    let is_json = is_plain_json(head.media);
+    let dialect = |headers: &HeaderMap| if is_json { Ok(Native) } else { native(headers) };
+    let answered = AssertUnwindSafe(answer(call, body, dialect)).catch_unwind();
+    answered
+        .await
+        .unwrap_or_else(|panic| Ended::early(edge::panicked(&*panic)))
 }

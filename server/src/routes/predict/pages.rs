@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use app::context::PredictFn;
+use bytes::Bytes;
 use domain::predictions::{PredictRequest, PredictResponse, Route};
-use domain::{Actor, Error, Name, Permission, Result};
-use http::HeaderMap;
+use domain::{Actor, Error, Name, Permission, Result, Timestamp};
 use platform::access;
-use serving::dialects::Native;
-use serving::predict::Forced;
+use serving::dialects::{Dialect, Explained, Native};
+use serving::predict::{Answer, Forced};
 
-use super::answer::Found;
+use super::answer::{Found, overloaded};
+use super::route::RoutingKey;
 use super::work::Work;
 use crate::extract::request_id::RequestId;
 use crate::state::AppState;
@@ -20,29 +21,23 @@ use crate::state::AppState;
 /// deployment.
 pub fn for_pages(state: &AppState) -> PredictFn {
     let state = state.clone();
-    Arc::new(move |actor, project, deployment, request, route| {
+    Arc::new(move |actor, project, deployment, request, route, explain| {
         let state = state.clone();
-        Box::pin(
-            async move { predict(&state, &actor, &project, &deployment, &request, route).await },
-        )
+        Box::pin(async move {
+            let found = find(&state, &actor, &project, &deployment, route).await?;
+            predict(state, found, &request, route, explain).await
+        })
     })
 }
 
-async fn predict(
+async fn find(
     state: &AppState,
     actor: &Actor,
     project: &Name,
     deployment: &Name,
-    request: &PredictRequest,
     route: Option<Route>,
-) -> Result<PredictResponse> {
-    let arrived = Instant::now();
-    let forced = match route {
-        None | Some(Route::Pinned) => None,
-        Some(Route::Stable) => Some(Forced::Stable),
-        Some(Route::Canary) => Some(Forced::Canary),
-    };
-    let permission = if forced.is_some() {
+) -> Result<Found> {
+    let permission = if forced(route).is_some() {
         Permission::Write
     } else {
         Permission::Read
@@ -51,35 +46,83 @@ async fn predict(
         let mut conn = state.platform.store.read().await?;
         access::authorise(&mut conn, actor, project, permission).await?
     };
-    let found = {
-        let snapshot = state.serving.snapshot();
-        let deployment = snapshot
-            .deployment(project, deployment.as_str())
-            .ok_or_else(|| Error::not_found("deployment"))?;
-        Found::Deployment(Arc::clone(deployment))
-    };
+    let snapshot = state.serving.snapshot();
+    let deployment = snapshot
+        .deployment(project, deployment.as_str())
+        .ok_or_else(|| Error::not_found("deployment"))?;
+    Ok(Found::Deployment(Arc::clone(deployment)))
+}
+
+fn forced(route: Option<Route>) -> Option<Forced> {
+    match route {
+        None | Some(Route::Pinned) => None,
+        Some(Route::Stable) => Some(Forced::Stable),
+        Some(Route::Canary) => Some(Forced::Canary),
+    }
+}
+
+async fn predict(
+    state: AppState,
+    found: Found,
+    request: &PredictRequest,
+    route: Option<Route>,
+    explain: bool,
+) -> Result<PredictResponse> {
+    let arrived = Instant::now();
+    let forced = forced(route);
     let body = serde_json::to_vec(request).map_err(Error::internal)?;
-    let request_id = RequestId::of(&HeaderMap::new());
     let now = state.platform.clock.now();
-    let state = state.clone();
-    found
-        .load(&state, request_id.as_str().as_bytes(), forced)
-        .await?;
+    let request_id = RequestId::new(now);
+    found.load(&state, request_id.as_bytes(), forced).await?;
     let turn = found.enter().await?;
+    let long = if explain {
+        Some(found.gate().enter().await.map_err(overloaded)?)
+    } else {
+        None
+    };
     let answered = tokio::task::spawn_blocking(move || {
-        let work = Work {
-            dialect: Native,
+        let tried = Tried {
+            state,
+            found,
             body: body.into(),
-            routing_key: request_id.as_str().as_bytes().to_vec(),
             request_id,
             forced,
             now,
             arrived,
         };
-        let done = work.run(&state, &found);
-        drop(turn);
+        let done = if explain {
+            tried.run(Explained)
+        } else {
+            tried.run(Native)
+        };
+        drop((turn, long));
         done
     });
-    let (answer, _) = answered.await.map_err(Error::internal)??;
+    let answer = answered.await.map_err(Error::internal)??;
     serde_json::from_slice(&answer.body).map_err(Error::internal)
+}
+
+struct Tried {
+    state: AppState,
+    found: Found,
+    body: Bytes,
+    request_id: RequestId,
+    forced: Option<Forced>,
+    now: Timestamp,
+    arrived: Instant,
+}
+
+impl Tried {
+    fn run<D: Dialect>(self, dialect: D) -> Result<Answer> {
+        let work = Work {
+            dialect,
+            body: self.body,
+            routing_key: RoutingKey::Given(self.request_id.as_bytes().to_vec()),
+            request_id: self.request_id,
+            forced: self.forced,
+            now: self.now,
+            arrived: self.arrived,
+        };
+        work.run(&self.state, &self.found)
+    }
 }

@@ -6,8 +6,8 @@ use serving::dialects::Dialect;
 use serving::predict::{self, Answer, Forced};
 
 use super::answer::Found;
+use super::route::RoutingKey;
 use crate::extract::RequestId;
-use crate::middleware::edge::Served;
 use crate::state::AppState;
 
 /// A request whose body is there, with all that it needs on another thread.
@@ -15,22 +15,21 @@ pub(super) struct Work<D> {
     pub(super) dialect: D,
     pub(super) body: Bytes,
     pub(super) request_id: RequestId,
-    pub(super) routing_key: Vec<u8>,
+    pub(super) routing_key: RoutingKey,
     pub(super) forced: Option<Forced>,
     pub(super) now: Timestamp,
     pub(super) arrived: Instant,
 }
 
 impl<D: Dialect> Work<D> {
-    pub(super) fn run(&self, state: &AppState, found: &Found) -> Result<(Answer, Served)> {
+    pub(super) fn run(&self, state: &AppState, found: &Found) -> Result<Answer> {
         let (recorder, request) = (&state.serving.recorder, self.request());
-        let answer = match found {
+        match found {
             Found::Deployment(deployment) => {
                 predict::from_deployment(recorder, deployment, &request)
             }
             Found::Version(version) => predict::from_version(recorder, version, &request),
-        };
-        Ok(found.served(answer?))
+        }
     }
 
     /// The same, together with other requests.
@@ -39,20 +38,19 @@ impl<D: Dialect> Work<D> {
         state: &AppState,
         found: &Found,
         deadline: Instant,
-    ) -> Result<(Answer, Served)>
+    ) -> Result<Answer>
     where
         D: Sync,
     {
         let (recorder, request) = (&state.serving.recorder, self.request());
-        let answer = match found {
+        match found {
             Found::Deployment(deployment) => {
                 predict::from_deployment_in_batch(recorder, deployment, &request, deadline).await
             }
             Found::Version(version) => {
                 predict::from_version_in_batch(recorder, version, &request, deadline).await
             }
-        };
-        Ok(found.served(answer?))
+        }
     }
 
     fn request(&self) -> predict::Request<'_, D> {

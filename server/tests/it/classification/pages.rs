@@ -77,6 +77,8 @@ async fn the_pages_show_a_classifier() {
         "Thresholds",
         "Lowest cost",
         "What was tried",
+        "Permutation importance",
+        "Rise of the Log loss",
     ];
     has(
         &page(&format!("/p/default/training-runs/{id}")).await,

@@ -153,6 +153,7 @@ async fn a_members_page_predicts_without_a_key() {
             name(deployment),
             request,
             route,
+            true,
         )
         .await
     };
@@ -163,6 +164,8 @@ async fn a_members_page_predicts_without_a_key() {
         .member(project, "egon@example.com", Role::Editor)
         .await;
     let answer = ask(&viewer, "price", None).await.unwrap();
+    let added = json!({"scale": "prediction", "base": 10.0, "contributions": {"rooms": 3.0}});
+    assert_eq!(answer.explanations, [added]);
     assert_eq!(
         (answer.version, answer.route, &answer.predictions),
         (1, Route::Stable, &vec![json!(13.0)])

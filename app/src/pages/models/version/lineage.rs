@@ -25,7 +25,7 @@ pub(super) fn lineage(project: &Name, version: &ModelVersion) -> AnyView {
             view! { <a class="mono" href=format!("/p/{project}/training-runs/{id}")>{end}</a> }
                 .into_any()
         }
-        None => view! { <span class="muted">"imported"</span> }.into_any(),
+        None => view! { <span class="muted">"none: imported from a file"</span> }.into_any(),
     };
     let deployments = if version.deployed.is_empty() {
         view! { <span class="muted">"not deployed"</span> }.into_any()

@@ -8,7 +8,8 @@ use crate::components::evaluation::{EvaluationCharts, HeldOutMetrics};
 pub(super) fn results(project: &Name, run: &TrainingRun) -> AnyView {
     let metrics = run.metrics.clone().unwrap_or_default();
     let charts = run.evaluation.clone().map(|evaluation| {
-        view! { <EvaluationCharts evaluation target=run.spec.target.clone() /> }
+        let has_log_link = run.spec.algorithm.has_log_link();
+        view! { <EvaluationCharts evaluation target=run.spec.target.clone() has_log_link /> }
     });
     let next = run.version.map(|version| {
         let model = run.model.clone();

@@ -1,4 +1,5 @@
 mod algorithm;
+mod model;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Banner;
 use crate::components::card::Card;
 use crate::components::error_panel::FormError;
-use crate::components::field::{Field, SelectField, TextField, options};
+use crate::components::field::{Field, SelectField, options};
 use crate::components::numbers;
 use crate::components::submit::Submit;
 use crate::server_fns::training_runs::{
@@ -67,8 +68,8 @@ pub(super) fn run_form(
         features_field(dataset, &first, target, action.field_failure("/features")),
     );
     let algorithm_fields = algorithm::algorithm_fields(&first, task, action);
-    let model_fields = model_fields(choices, &first, action);
-    let budget_fields = budget_fields(&first, action);
+    let model_fields = model::model_fields(choices, dataset, &first, action);
+    let budget_fields = model::budget_fields(&first, action);
     let rows = dataset
         .rows
         .map(|rows| format!(" on {} rows", numbers::count(rows)))
@@ -160,6 +161,8 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
         target,
         task: asked_task.map_or("", Task::as_str).to_owned(),
         split_method: asked("split_method").unwrap_or_default(),
+        split_column: asked("split_column").unwrap_or_default(),
+        folds: asked("folds").unwrap_or_default(),
         features,
         algorithm: algorithm.as_str().to_owned(),
         params,
@@ -209,6 +212,8 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
         target: text("target"),
         task: text("task"),
         split_method: text("split_method"),
+        split_column: text("split_column"),
+        folds: text("folds"),
         features: data
             .get_all("form[features][]")
             .iter()
@@ -226,10 +231,11 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
 fn body(form: &TrainingForm, column_count: usize) -> String {
     match form.spec() {
         Ok(mut spec) => {
+            let unlearned = 1 + usize::from(spec.split.column.is_some());
             if spec
                 .features
                 .as_ref()
-                .is_some_and(|features| features.len() + 1 == column_count)
+                .is_some_and(|features| features.len() + unlearned == column_count)
             {
                 spec.features = None;
             }
@@ -379,108 +385,6 @@ fn feature_box(column: &ColumnProfile, checked: bool, target: Memo<String>) -> A
                 </span>
             </span>
         </label>
-    }
-    .into_any()
-}
-
-fn model_fields(
-    choices: &TrainingChoices,
-    first: &TrainingForm,
-    action: Change<CreateTrainingRun>,
-) -> AnyView {
-    let models = choices
-        .models
-        .iter()
-        .map(|model| view! { <option value=model.to_string()></option> })
-        .collect_view();
-    let name = first.model.clone();
-    view! {
-        <div class="form-row">
-            <Field
-                id="model"
-                label="Model"
-                hint="A new name makes a model; a known one gets its next version."
-                error=action.field_failure("/model")
-            >
-                <input
-                    class="input"
-                    id="model"
-                    name="form[model]"
-                    value=name
-                    list="models"
-                    required=true
-                    maxlength="63"
-                    autocomplete="off"
-                    aria-describedby="model-note"
-                />
-                <datalist id="models">{models}</datalist>
-            </Field>
-            <TextField
-                id="test_fraction"
-                name="form[test_fraction]"
-                label="Held-out share"
-                kind="number"
-                min="0.05"
-                max="0.5"
-                step="any"
-                value=first.test_fraction.clone()
-                hint="0.05 to 0.5 of the rows are kept aside for the metrics."
-                error=action.field_failure("/split/test_fraction")
-            />
-            <SelectField
-                name="form[split_method]"
-                id="split_method"
-                label="Split"
-                options=options([
-                    ("", "As the task needs it"),
-                    ("random", "At random"),
-                    ("stratified", "The same share of each class"),
-                ])
-                value=first.split_method.clone()
-                error=action.field_failure("/split/method")
-            />
-            <TextField
-                id="seed"
-                name="form[seed]"
-                label="Seed"
-                kind="number"
-                min="0"
-                step="1"
-                value=first.seed.clone()
-                hint="The same seed holds out the same rows."
-                error=action.field_failure("/split/seed")
-            />
-        </div>
-    }
-    .into_any()
-}
-
-fn budget_fields(first: &TrainingForm, action: Change<CreateTrainingRun>) -> AnyView {
-    view! {
-        <div class="form-row">
-            <TextField
-                id="seconds"
-                name="form[seconds]"
-                label="Seconds"
-                kind="number"
-                min="1"
-                max="86400"
-                step="1"
-                value=first.seconds.clone()
-                error=action.field_failure("/budget/seconds")
-            />
-            <TextField
-                id="memory_mb"
-                name="form[memory_mb]"
-                label="Memory, MB"
-                kind="number"
-                min="256"
-                max="1048576"
-                step="1"
-                value=first.memory_mb.clone()
-                error=action.field_failure("/budget/memory_mb")
-            />
-        </div>
     }
     .into_any()
 }

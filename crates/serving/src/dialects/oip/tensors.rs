@@ -29,6 +29,17 @@ enum Cell<'a> {
     Text(&'a str),
 }
 
+impl Cell<'_> {
+    fn value(self, predictor: &Predictor, slot: usize) -> Value {
+        match self {
+            Self::Missing => Value::Missing,
+            Self::Number(number) => Value::Number(number),
+            Self::Boolean(value) => Predictor::boolean(value),
+            Self::Text(text) => predictor.category(slot, text),
+        }
+    }
+}
+
 impl From<Cell<'_>> for serde_json::Value {
     fn from(cell: Cell<'_>) -> Self {
         match cell {
@@ -226,15 +237,7 @@ impl<'t, 'a> Batch<'t, 'a> {
 
     pub(super) fn rows(&self, predictor: &Predictor) -> Result<Rows, FieldError> {
         let mut rows = Rows::missing(predictor.len(), self.count);
-        self.each(predictor, |row, slot, cell| {
-            let value = match cell {
-                Cell::Missing => return,
-                Cell::Number(number) => Value::Number(number),
-                Cell::Boolean(value) => Predictor::boolean(value),
-                Cell::Text(text) => predictor.category(slot, text),
-            };
-            rows.set(row, slot, value);
-        })?;
+        self.each(predictor, |row, slot, _, value| rows.set(row, slot, value))?;
         Ok(rows)
     }
 
@@ -242,7 +245,7 @@ impl<'t, 'a> Batch<'t, 'a> {
     pub(super) fn for_log(&self, predictor: &Predictor) -> Option<Vec<u8>> {
         let mut rows = vec![Map::new(); self.count];
         let inputs = &predictor.signature().inputs;
-        let filled = self.each(predictor, |row, slot, cell| {
+        let filled = self.each(predictor, |row, slot, cell, _| {
             if let (Some(row), Some(input)) = (rows.get_mut(row), inputs.get(slot)) {
                 row.insert(input.name.clone(), cell.into());
             }
@@ -251,11 +254,12 @@ impl<'t, 'a> Batch<'t, 'a> {
         serde_json::to_vec(&rows).ok()
     }
 
-    /// Gives every value to `put`, with its row and the input's place in the signature. What is not given is missing.
+    /// Gives every value to `put`, as it was sent and as the model takes it, with its row and the input's place in the signature.
+    /// What is not given is missing.
     fn each(
         &self,
         predictor: &Predictor,
-        mut put: impl FnMut(usize, usize, Cell<'_>),
+        mut put: impl FnMut(usize, usize, Cell<'_>, Value),
     ) -> Result<(), FieldError> {
         let inputs = &predictor.signature().inputs;
         for part in &self.parts {
@@ -269,13 +273,18 @@ impl<'t, 'a> Batch<'t, 'a> {
             let put = |place: usize, element: Element<'_>| {
                 let (row, slot) = (place / slots.len(), slots.start + place % slots.len());
                 let input = &inputs[slot];
-                let cell = cell(datatype, input, element).map_err(|(code, expected)| {
+                let read = cell(datatype, input, element).and_then(|cell| {
+                    let value = cell.value(predictor, slot);
+                    let refusal = predictor.refusal(slot, value);
+                    refusal.map_or(Ok((cell, value)), Err)
+                });
+                let (cell, value) = read.map_err(|(code, expected)| {
                     let pointer = format!("/inputs/{}", escape(&input.name));
                     FieldError::new(pointer, code, expected)
                         .got(element.to_string())
                         .row(row)
                 })?;
-                put(row, slot, cell);
+                put(row, slot, cell, value);
                 Ok(())
             };
             let read = match source {

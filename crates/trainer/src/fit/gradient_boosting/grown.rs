@@ -4,9 +4,9 @@ use domain::training_runs::RunError;
 use model::{Node, Split, Test, Tree, Trees};
 use perpetual::PerpetualBooster;
 
-use super::order::Order;
 use crate::failure::failure;
 use crate::fit::TreesFit;
+use crate::fit::order::Order;
 
 /// perpetual's own, in the unit of what they learned, whose mean and standard deviation were taken out.
 pub(super) fn read(

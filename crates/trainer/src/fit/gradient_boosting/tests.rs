@@ -57,7 +57,7 @@ fn both_of(task: Task, content: &[u8], target: &str, budget: f64) -> (Vec<f64>, 
         },
         until: None,
     };
-    let orders = Order::of_all(&aim);
+    let orders = aim.orders();
     let booster = boosting
         .boost(&aim, &inputs(&trained, &orders).unwrap(), &mut |_| {})
         .unwrap();

@@ -55,7 +55,7 @@ pub(super) async fn bytes(headers: &HeaderMap, body: Body) -> ApiResult<Bytes> {
         ));
     }
     let encoding = encoding(headers)?;
-    let mut sent = body::sent(headers, body).await?;
+    let mut sent = body::sent(body).await?;
     let whole = sent.split_first_chunk::<5>().and_then(|(prefix, rest)| {
         let [is_packed @ (0 | 1), length @ ..] = *prefix else {
             return None;

@@ -1,0 +1,258 @@
+//! The numbers that algorithms take.
+
+use serde_json::{Map, Value as Json};
+
+use crate::FieldError;
+
+/// A number that an algorithm takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter {
+    /// In `params`, and in a form.
+    pub name: &'static str,
+    /// Where a wrong value is reported.
+    pub pointer: &'static str,
+    pub label: &'static str,
+    /// One sentence for a form.
+    pub hint: &'static str,
+    /// Whether it takes whole numbers alone.
+    pub is_whole: bool,
+    pub min: f64,
+    pub max: f64,
+    pub default: f64,
+}
+
+/// The largest whole number of which every smaller one is exact.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_991.0;
+
+pub const PENALTY: Parameter = Parameter {
+    name: "penalty",
+    pointer: "/params/penalty",
+    label: "Penalty",
+    hint: "0 to 1000000: the larger, the smaller the coefficients. 0 is plain linear regression.",
+    is_whole: false,
+    min: 0.0,
+    max: 1e6,
+    default: 0.01,
+};
+
+pub const LOGISTIC_PENALTY: Parameter = Parameter {
+    name: "penalty",
+    pointer: "/params/penalty",
+    label: "Penalty",
+    hint: "0.000001 to 1000000: the larger, the smaller the coefficients, and the nearer the probabilities to the classes' shares.",
+    is_whole: false,
+    min: 1e-6,
+    max: 1e6,
+    default: 0.001,
+};
+
+pub const L1_RATIO: Parameter = Parameter {
+    name: "l1_ratio",
+    pointer: "/params/l1_ratio",
+    label: "L1 ratio",
+    hint: "0 to 1: the share of the penalty that works as in lasso; the rest works as in ridge.",
+    is_whole: false,
+    min: 0.0,
+    max: 1.0,
+    default: 0.5,
+};
+
+/// Of `poisson`, `gamma` and `tweedie`.
+pub const LOG_PENALTY: Parameter = Parameter {
+    name: "penalty",
+    pointer: "/params/penalty",
+    label: "Penalty",
+    hint: "0.000001 to 1000000: the larger, the smaller the coefficients, and the nearer the predictions to the mean.",
+    is_whole: false,
+    min: 1e-6,
+    max: 1e6,
+    default: 0.001,
+};
+
+pub const POWER: Parameter = Parameter {
+    name: "power",
+    pointer: "/params/power",
+    label: "Power",
+    hint: "1.01 to 1.99: how fast the spread grows with the mean. Near 1 as of counts, near 2 as of amounts of which some are 0.",
+    is_whole: false,
+    min: 1.01,
+    max: 1.99,
+    default: 1.5,
+};
+
+/// Of `decision_tree`.
+pub const TREE_DEPTH: Parameter = Parameter {
+    name: "max_depth",
+    pointer: "/params/max_depth",
+    label: "Depth",
+    hint: "1 to 30: the most questions that lead to an answer.",
+    is_whole: true,
+    min: 1.0,
+    max: 30.0,
+    default: 8.0,
+};
+
+/// Of `decision_tree`.
+pub const TREE_LEAF_ROWS: Parameter = Parameter {
+    name: "min_leaf_rows",
+    pointer: "/params/min_leaf_rows",
+    label: "Rows of an answer",
+    hint: "1 to 100000: the fewest training rows that an answer is made of. Of a small table, a tenth of the training rows is enough.",
+    is_whole: true,
+    min: 1.0,
+    max: 100_000.0,
+    default: 20.0,
+};
+
+pub const TREES: Parameter = Parameter {
+    name: "trees",
+    pointer: "/params/trees",
+    label: "Trees",
+    hint: "1 to 1000: more of them are steadier, larger and slower.",
+    is_whole: true,
+    min: 1.0,
+    max: 1_000.0,
+    default: 200.0,
+};
+
+/// Of `random_forest`.
+pub const FOREST_DEPTH: Parameter = Parameter {
+    name: "max_depth",
+    pointer: "/params/max_depth",
+    label: "Depth",
+    hint: "1 to 30: the most questions of a tree that lead to its answer.",
+    is_whole: true,
+    min: 1.0,
+    max: 30.0,
+    default: 30.0,
+};
+
+/// Of `random_forest`.
+pub const FOREST_LEAF_ROWS: Parameter = Parameter {
+    name: "min_leaf_rows",
+    pointer: "/params/min_leaf_rows",
+    label: "Rows of an answer",
+    hint: "1 to 100000: the fewest training rows that a tree's answer is made of. Of a small table, a tenth of the training rows is enough.",
+    is_whole: true,
+    min: 1.0,
+    max: 100_000.0,
+    default: 3.0,
+};
+
+pub const FEATURE_SHARE: Parameter = Parameter {
+    name: "feature_share",
+    pointer: "/params/feature_share",
+    label: "Share of the features",
+    hint: "0.01 to 1: how many of the features a question is chosen from, drawn anew for each. The fewer, the more the trees differ.",
+    is_whole: false,
+    min: 0.01,
+    max: 1.0,
+    default: 0.33,
+};
+
+/// Of `random_forest`.
+pub const FOREST_SEED: Parameter = Parameter {
+    name: "seed",
+    pointer: "/params/seed",
+    label: "Forest seed",
+    hint: "The same seed draws the same rows and features, so the forest is the same.",
+    is_whole: true,
+    min: 0.0,
+    max: LARGEST_WHOLE,
+    default: 42.0,
+};
+
+/// Of `naive_bayes`.
+pub const SMOOTHING: Parameter = Parameter {
+    name: "smoothing",
+    pointer: "/params/smoothing",
+    label: "Smoothing",
+    hint: "0.001 to 1000: how many rows more each category is taken to have in each class, so that none is impossible.",
+    is_whole: false,
+    min: 0.001,
+    max: 1_000.0,
+    default: 1.0,
+};
+
+pub const BUDGET: Parameter = Parameter {
+    name: "budget",
+    pointer: "/params/budget",
+    label: "Fitting budget",
+    hint: "0.1 to 2: more of it gives more and smaller steps, often a better model, and a longer run.",
+    is_whole: false,
+    min: 0.1,
+    max: 2.0,
+    default: 1.0,
+};
+
+/// Of `gradient_boosting`.
+pub const SEED: Parameter = Parameter {
+    name: "seed",
+    pointer: "/params/seed",
+    label: "Boosting seed",
+    hint: "The same seed draws the same rows on large tables, so the model is the same.",
+    is_whole: true,
+    min: 0.0,
+    max: LARGEST_WHOLE,
+    default: 42.0,
+};
+
+impl Parameter {
+    /// What it takes, in words.
+    #[must_use]
+    pub fn range(&self) -> String {
+        let kind = if self.is_whole {
+            "a whole number"
+        } else {
+            "a number"
+        };
+        format!("{kind} from {} to {}", self.min, self.max)
+    }
+
+    pub(super) fn check(&self, value: &Json) -> std::result::Result<(), FieldError> {
+        let refused =
+            |code| FieldError::new(self.pointer, code, self.range()).got(value.to_string());
+        match value.as_f64() {
+            None => Err(refused("wrong_type")),
+            Some(number) if self.is_whole && number.fract() != 0.0 => Err(refused("wrong_type")),
+            Some(number) if !(self.min..=self.max).contains(&number) => {
+                Err(refused("out_of_range"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// An algorithm's parameters, each in its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Params(Vec<(Parameter, f64)>);
+
+impl Params {
+    pub(super) fn new(values: Vec<(Parameter, f64)>) -> Self {
+        Self(values)
+    }
+
+    /// The value of one of the algorithm's parameters; of another one, its default.
+    #[must_use]
+    pub fn of(&self, parameter: &Parameter) -> f64 {
+        self.0
+            .iter()
+            .find(|(known, _)| known.name == parameter.name)
+            .map_or(parameter.default, |(_, value)| *value)
+    }
+
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Json> {
+        self.0
+            .iter()
+            .map(|(parameter, value)| {
+                let value = if parameter.is_whole {
+                    Json::from(*value as u64)
+                } else {
+                    Json::from(*value)
+                };
+                (parameter.name.to_owned(), value)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,29 @@
+use model::Densities;
+
+use super::{Survey, input};
+use crate::features::Features;
+use crate::fit::DensitiesFit;
+
+/// The model takes every feature.
+pub(super) fn survey(features: &Features<'_>, usable: &[u32]) -> Survey {
+    let inputs = features.features.iter();
+    let inputs: Vec<_> = inputs
+        .map(|feature| input(feature, usable, false))
+        .collect();
+    Survey {
+        used: (0..inputs.len()).collect(),
+        weighed: inputs.len(),
+        inputs,
+        intercept: 0.0,
+        coefficients: Vec::new(),
+        importances: Vec::new(),
+        dropped: features.dropped.clone(),
+    }
+}
+
+pub(super) fn body(fit: DensitiesFit) -> Densities {
+    Densities {
+        base: fit.base,
+        terms: fit.densities,
+    }
+}
