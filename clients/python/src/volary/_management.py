@@ -139,9 +139,7 @@ class TrainingRuns(Resource[PortT]):
             InvalidInputError: a column does not exist or does not fit.
             NotFoundError: the dataset does not exist.
         """
-        split = given(
-            method=split_method, column=split_column, folds=folds, test_fraction=test_fraction, seed=seed
-        )
+        split = given(method=split_method, column=split_column, folds=folds, test_fraction=test_fraction, seed=seed)
         budget = given(seconds=max_seconds, memory_mb=max_memory_mb)
         body = given(
             dataset=dataset,
