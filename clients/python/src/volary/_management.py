@@ -118,17 +118,17 @@ class TrainingRuns(Resource[PortT]):
             model: the model that gets a further version; made when it is new.
             task: `regression` or `classification`; judged by the target's values unless told.
             algorithm: `auto`, `decision_tree`, `random_forest` or `gradient_boosting`; for a regression also
-                `linear_regression`, `ridge`, `lasso`, `elastic_net`, `poisson`, `gamma` or `tweedie`, for a classification
-                also `logistic_regression` or `naive_bayes`.
+                `linear_regression`, `ridge`, `lasso`, `elastic_net`, `poisson`, `gamma` or `tweedie`, for a
+                classification also `logistic_regression` or `naive_bayes`.
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
             params: of the algorithm, such as `{"budget": 1.5}` for `gradient_boosting`.
             split_method: `random`; `stratified`, which holds out the same share of each class and is the default of a
-                classification; `group`, which keeps rows together that have the same value in `split_column`; or `time`,
-                which holds out the newest rows by it.
+                classification; `group`, which keeps rows together that have the same value in `split_column`; or
+                `time`, which holds out the newest rows by it.
             split_column: what `group` and `time` go by; it is learned from only if `features` names it.
-            folds: 2 to 10: also fits models to so many parts of the training rows; the metrics then have `folds` and, of
-                each metric, `folds_<metric>` and `folds_<metric>_std`.
+            folds: 2 to 10: also fits models to so many parts of the training rows; the metrics then have `folds` and,
+                of each metric, `folds_<metric>` and `folds_<metric>_std`.
             test_fraction: share of the rows that is held out, 0 to 1.
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.
