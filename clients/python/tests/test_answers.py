@@ -99,7 +99,7 @@ def test_every_operation_is_documented_and_keeps_its_signature() -> None:
                 assert getattr(type(owner), name).__doc__ == getattr(owner, name).__doc__
     assert len(names) == 19
     parameters = inspect.signature(client.predict).parameters
-    assert list(parameters) == ["deployment", "rows", "route_key", "request_id", "batch_size"]
+    assert list(parameters) == ["deployment", "rows", "route_key", "request_id", "batch_size", "explain"]
     client.close()
 
 
