@@ -33,6 +33,7 @@ pub fn texts(file: &[u8], inputs: &[(&str, usize)]) -> Vec<Option<Vec<String>>> 
         values,
         varying: graph.input.iter().map(|it| it.name.as_str()).collect(),
         found: vec![Some(Vec::new()); columns],
+        looked: 0,
     };
     // What is a constant is known before the nodes that read it: the format has both in this order.
     for tensor in &graph.initializer {
@@ -43,6 +44,9 @@ pub fn texts(file: &[u8], inputs: &[(&str, usize)]) -> Vec<Option<Vec<String>>> 
     }
     for node in &graph.node {
         search.node(node);
+        if search.looked > MOST {
+            return vec![None; columns];
+        }
     }
     let named = |texts: Option<Vec<String>>| {
         let mut texts = texts.filter(|texts| !texts.is_empty())?;
@@ -67,7 +71,12 @@ struct Search<'g> {
     varying: HashSet<&'g str>,
     /// `None`: not to be found.
     found: Vec<Option<Vec<String>>>,
+    /// How many columns, and texts of columns, were looked at.
+    looked: usize,
 }
+
+/// Where a search ends without an answer: nodes can double what they take, again and again.
+const MOST: usize = 1 << 22;
 
 impl<'g> Search<'g> {
     fn node(&mut self, node: &'g NodeProto) {
@@ -83,7 +92,15 @@ impl<'g> Search<'g> {
         }
         let mut columns: Vec<usize> = Vec::new();
         for name in &node.input {
-            columns.extend(self.values.get(name.as_str()).into_iter().flatten());
+            let more = self
+                .values
+                .get(name.as_str())
+                .map_or(&[][..], Vec::as_slice);
+            self.looked = self.looked.saturating_add(more.len());
+            if self.looked > MOST {
+                return;
+            }
+            columns.extend(more);
         }
         if columns.is_empty() || self.follow(node, &columns).is_some() {
             return;
@@ -201,6 +218,7 @@ impl<'g> Search<'g> {
 
     /// The node's first output is these columns.
     fn give(&mut self, node: &'g NodeProto, columns: Vec<usize>) {
+        self.looked = self.looked.saturating_add(columns.len());
         if let Some(output) = node.output.first() {
             self.values.insert(output, columns);
         }
@@ -214,6 +232,11 @@ impl<'g> Search<'g> {
 
     fn name(&mut self, column: usize, texts: Vec<String>) {
         if let Some(found) = &mut self.found[column] {
+            let looked = found.len().saturating_add(texts.len());
+            self.looked = self.looked.saturating_add(looked);
+            if self.looked > MOST {
+                return;
+            }
             let mut known: HashSet<String> = found.iter().cloned().collect();
             found.extend(texts.into_iter().filter(|text| known.insert(text.clone())));
         }

@@ -193,3 +193,17 @@ fn where_the_texts_are_looked_into_nothing_is_known() {
     assert_eq!(found(2, vec![], vec![]), [None, None]);
     assert_eq!(texts(b"\xff\xff", &[("x", 1)]), [None]);
 }
+
+#[test]
+fn a_search_that_would_not_end_finds_nothing() {
+    let doubled = (0..60).map(|step| {
+        let from = if step == 0 {
+            "x".to_owned()
+        } else {
+            format!("v{step}")
+        };
+        let to = format!("v{}", step + 1);
+        node("Concat", &[&from, &from], &[&to], &[int("axis", 1)])
+    });
+    assert_eq!(found(1, vec![], doubled.collect()), [None]);
+}
