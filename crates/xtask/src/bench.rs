@@ -6,6 +6,7 @@ mod peers;
 mod report;
 mod servers;
 mod steady;
+mod strain;
 mod train;
 mod volary;
 mod wrk;
@@ -47,6 +48,8 @@ enum Verb {
     Serve(ServeArgs),
     /// Errors on held-out rows, times and memory of training, beside scikit-learn, LightGBM and XGBoost
     Train(train::Args),
+    /// Three times what the server can do, a thousand slow clients, and its memory over minutes
+    Strain(strain::Args),
     /// Send requests at a fixed rate and print their latencies as JSON
     #[command(hide = true)]
     Paced(paced::Args),
@@ -75,6 +78,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     match &args.verb {
         Some(Verb::Serve(args)) => serve(workspace, args),
         Some(Verb::Train(args)) => train::run(workspace, args),
+        Some(Verb::Strain(args)) => strain::run(workspace, args),
         Some(Verb::Paced(args)) => paced::run(args),
         None if args.check => {
             let postgres = setup::for_serving()?;
@@ -83,7 +87,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         }
         None => {
             bail!(
-                "say what to measure: `cargo xtask bench serve`, `cargo xtask bench train`, or `cargo xtask bench --check`"
+                "say what to measure: `cargo xtask bench serve`, `train`, `strain`, or `cargo xtask bench --check`"
             )
         }
     }
@@ -162,7 +166,8 @@ fn measure(
     let by_token = load(&own, volary, Some(&secrets.token), 1)?;
     let batch = load(&own, volary, Some(&secrets.key), wrk::BATCH)?;
     let rate = by_key.rate / 2.0;
-    let paced = paced::measure(&volary.url, Some(&secrets.key), rate, time)?;
+    let paced = paced::Args::new(&volary.url, rate, time);
+    let paced = paced::measure(&paced, Some(&secrets.key))?;
     drop(own);
     report.add("volary", Figure::from(&by_key));
     report.add("volary, both cores", Figure::from(&on_both));
@@ -178,7 +183,8 @@ fn measure(
         let loaded = load(&running, contender, None, 1)?;
         report.add(contender.name, Figure::from(&loaded));
         if contender.name == servers::AXUM {
-            let paced = paced::measure(&contender.url, None, rate, time)?;
+            let paced = paced::Args::new(&contender.url, rate, time);
+            let paced = paced::measure(&paced, None)?;
             report.add("limit-axum, paced", Figure::paced(&paced));
         }
         drop(running);

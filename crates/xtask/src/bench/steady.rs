@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::http::{Connection, request};
-use super::paced::BODY;
+use super::paced::body;
 use super::present;
 use super::servers::{Contender, log};
 use super::volary;
@@ -97,7 +97,7 @@ fn measure(workspace: &Workspace, profile: &str, counted: &Path) -> Result<Cost>
         &watched.url,
         "application/json",
         Some(&secrets.key),
-        BODY,
+        body(1).as_bytes(),
     )?;
     let mut connection = Connection::open(&watched.url)?;
     let mut send = |times| {

@@ -18,12 +18,14 @@ use crate::workspace::Workspace;
 const ADDRESS: &str = "127.0.0.1:9110";
 const ROWS: u32 = 2000;
 const PATIENCE: Duration = Duration::from_mins(1);
+const PROJECT: &str = "/api/v1/projects/default";
 const JSON: &str = "application/json";
 
 /// What opens the deployment. The database and the files go with it.
 pub(super) struct Secrets {
     pub(super) key: String,
     pub(super) token: String,
+    admin: String,
     _postgres: ScratchPostgres,
     _data: tempfile::TempDir,
 }
@@ -59,6 +61,7 @@ pub(super) fn prepare(workspace: &Workspace, profile: &str) -> Result<(Contender
     let secrets = Secrets {
         key,
         token,
+        admin,
         _postgres: postgres,
         _data: data,
     };
@@ -95,39 +98,53 @@ fn key(workspace: &Workspace, profile: &str, database: &str) -> Result<String> {
 }
 
 fn deploy(base: &str, key: &str) -> Result<()> {
-    let project = format!("{base}/api/v1/projects/default");
-    let post = |path: &str, body: Value| {
-        call(
-            "POST",
-            &format!("{project}{path}"),
-            JSON,
-            Some(key),
-            body.to_string().as_bytes(),
-        )
-    };
-    let get = |path: &str| call("GET", &format!("{project}{path}"), JSON, Some(key), b"");
+    let project = format!("{base}{PROJECT}");
     let upload = format!("{project}/datasets?name=linear");
     call("POST", &upload, "text/csv", Some(key), table().as_bytes())?;
-    wait(|| get("/datasets/linear"), "ready")?;
+    wait(
+        || ask("GET", base, "/datasets/linear", key, &Value::Null),
+        "ready",
+    )?;
     for seed in [1, 2] {
-        let spec = json!({
-            "dataset": "linear", "target": "y", "model": "linear", "algorithm": "linear_regression",
-            "split": {"method": "random", "test_fraction": 0.2, "seed": seed},
-        });
-        let run = post("/training-runs", spec)?;
-        let id = run["id"]
-            .as_str()
-            .context("a run without an id")?
-            .to_owned();
-        wait(|| get(&format!("/training-runs/{id}")), "succeeded")?;
+        train(base, key, "linear", "linear_regression", seed)?;
     }
-    let deployment = format!("{project}/deployments/linear");
-    let body = json!({"model": "linear", "version": 1}).to_string();
-    call("PUT", &deployment, JSON, Some(key), body.as_bytes())?;
+    let stable = json!({"model": "linear", "version": 1});
+    ask("PUT", base, "/deployments/linear", key, &stable)?;
     let canary =
         json!({"version": 2, "mode": "canary", "steps": [{"weight": 10, "seconds": 86_400}]});
-    post("/deployments/linear/rollouts", canary)?;
+    ask("POST", base, "/deployments/linear/rollouts", key, &canary)?;
     Ok(())
+}
+
+/// A forest behind a deployment that works on one request at a time, which is as much as one core is good for.
+pub(super) fn deploy_forest(secrets: &Secrets) -> Result<String> {
+    let (base, key) = (format!("http://{ADDRESS}"), &secrets.admin);
+    train(&base, key, "forest", "random_forest", 1)?;
+    let stable = json!({"model": "forest", "version": 1, "max_in_flight": 1, "max_queue": 3});
+    ask("PUT", &base, "/deployments/forest", key, &stable)?;
+    Ok(format!("{base}/predict/forest"))
+}
+
+fn train(base: &str, key: &str, model: &str, algorithm: &str, seed: u32) -> Result<()> {
+    let spec = json!({
+        "dataset": "linear", "target": "y", "model": model, "algorithm": algorithm,
+        "split": {"method": "random", "test_fraction": 0.2, "seed": seed},
+    });
+    let run = ask("POST", base, "/training-runs", key, &spec)?;
+    let id = run["id"].as_str().context("a run without an id")?;
+    let path = format!("/training-runs/{id}");
+    wait(|| ask("GET", base, &path, key, &Value::Null), "succeeded")?;
+    Ok(())
+}
+
+/// Of the project; `null` is no body.
+fn ask(method: &str, base: &str, path: &str, key: &str, body: &Value) -> Result<Value> {
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    let url = format!("{base}{PROJECT}{path}");
+    call(method, &url, JSON, Some(key), body.as_bytes())
 }
 
 fn load_key(base: &str, admin: &str) -> Result<(String, String)> {
