@@ -8,7 +8,7 @@ export default defineConfig({
   projects: [
     { name: "journey", testMatch: "journey.spec.ts" },
     // These look at what the journey has left, and change nothing that another one looks at.
-    { name: "pages", testMatch: ["pages.spec.ts", "parts.spec.ts", "plain.spec.ts"], dependencies: ["journey"], fullyParallel: true },
+    { name: "pages", testMatch: ["pages.spec.ts", "parts.spec.ts", "plain.spec.ts", "retraining.spec.ts", "versions.spec.ts"], dependencies: ["journey"], fullyParallel: true },
     { name: "roles", testMatch: "roles.spec.ts", dependencies: ["pages"] },
   ],
   // A test that passes at the second try is a bug in one of the two.

@@ -37,6 +37,20 @@ impl AppError {
             .map(describe)
     }
 
+    /// What is wrong with the fields whose pointers begin so, each with its name.
+    #[must_use]
+    pub fn fields_below(&self, prefix: &str) -> Option<String> {
+        let errors = self.0.errors.iter();
+        let below: Vec<String> = errors
+            .filter_map(|error| {
+                let field = error.pointer.strip_prefix(prefix)?;
+                let field = field.replace("~1", "/").replace("~0", "~");
+                Some(format!("{field}: {}", describe(error)))
+            })
+            .collect();
+        (!below.is_empty()).then(|| below.join("; "))
+    }
+
     fn new(
         status: u16,
         code: &str,
@@ -92,6 +106,7 @@ fn title(status: u16) -> &'static str {
         413 => "Too large",
         422 => "The input is not valid",
         429 => "Too many requests",
+        502 | 504 => "The model's engine gave no answer",
         503 => "Unavailable for now",
         507 => "No room left on the disk",
         _ => "A fault of ours",

@@ -1,6 +1,7 @@
 //! The screens, one file each.
 
 pub mod account;
+pub mod comparisons;
 pub mod datasets;
 pub mod deployments;
 pub mod home;

@@ -125,8 +125,10 @@ parts! {
     }
     TrainingRuns training_runs at "training-runs" {
         list: pages::training_runs::list::TrainingRunsPage,
-        new: pages::training_runs::new::NewTrainingRunPage,
         detail: pages::training_runs::detail::TrainingRunPage,
+    }
+    NewTrainingRun new_training_run at "training-runs/new" {
+        new: pages::training_runs::new::NewTrainingRunPage,
     }
     ScoringRuns scoring_runs at "scoring-runs" {
         list: pages::scoring_runs::list::ScoringRunsPage,
@@ -135,7 +137,12 @@ parts! {
     Models models at "models" {
         list: pages::models::list::ModelsPage,
         detail: pages::models::detail::ModelPage,
+    }
+    ModelVersions model_versions at "models/versions" {
         version: pages::models::version::ModelVersionPage,
+    }
+    Comparisons comparisons at "compare" {
+        compare: pages::comparisons::ComparePage,
     }
     Deployments deployments at "deployments" {
         list: pages::deployments::list::DeploymentsPage,
@@ -159,12 +166,12 @@ impl Part {
     pub fn of(path: &str) -> Option<Self> {
         let (_, page) = path.strip_prefix("/p/")?.split_once('/')?;
         let (first, rest) = page.split_once('/').unwrap_or((page, ""));
-        // A page of a deployment, and a part of its own.
-        let is_playground = first == "deployments" && rest.ends_with("/try");
-        Self::at(if is_playground {
-            "deployments/try"
-        } else {
-            first
+        // Pages among others, and each a part of its own.
+        Self::at(match (first, rest) {
+            ("deployments", rest) if rest.ends_with("/try") => "deployments/try",
+            ("models", rest) if rest.contains("/versions/") => "models/versions",
+            ("training-runs", "new") => "training-runs/new",
+            _ => first,
         })
     }
 }
@@ -185,9 +192,18 @@ mod tests {
     #[test]
     fn the_path_tells_the_part() {
         assert_eq!(Part::of("/p/demo/datasets"), Some(Part::Datasets));
+        assert_eq!(Part::of("/p/demo/compare"), Some(Part::Comparisons));
         assert_eq!(
             Part::of("/p/demo/deployments/price/try"),
             Some(Part::Playground)
+        );
+        assert_eq!(
+            Part::of("/p/demo/models/price/versions/3"),
+            Some(Part::ModelVersions)
+        );
+        assert_eq!(
+            Part::of("/p/demo/training-runs/new"),
+            Some(Part::NewTrainingRun)
         );
         assert_eq!(
             Part::of("/p/demo/settings/members"),

@@ -153,7 +153,10 @@ mod tests {
             categories: None,
             min: None,
             max: None,
+            format: None,
             impute: None,
+            unseen: None,
+            transform: None,
             example: Some(example),
         };
         Signature {

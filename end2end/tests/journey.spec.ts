@@ -87,6 +87,9 @@ test("a run of boosted trees shows what the model relies on", async ({ page }) =
   await expect(page.getByLabel("Fitting budget")).toHaveValue("0.3");
   await page.goto("/p/default/models/price-trees/versions/1");
   await expect(page.getByRole("heading", { name: "Feature importance" })).toBeVisible();
+  const downloading = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download ONNX" }).click();
+  expect((await downloading).suggestedFilename()).toBe("price-trees-v1.onnx");
 });
 
 test("the best of all algorithms is taken, and what was tried is shown", async ({ page }) => {
@@ -109,11 +112,11 @@ test("the best of all algorithms is taken, and what was tried is shown", async (
   await expect(page).toHaveURL(/\/training-runs\/[0-9a-f-]{36}/);
   await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 60_000 });
   const tried = page.getByRole("region", { name: "What was tried" }).getByRole("row");
-  await expect(tried).toHaveCount(6);
-  await expect(tried.nth(1)).toContainText(/Gradient boosting, budget [\d.]+, seed 42\s*Taken/);
+  expect(await tried.count()).toBeGreaterThan(10);
+  // Alone, or together with others.
+  await expect(tried.nth(1)).toContainText(/Gradient boosting.*Taken/s);
   await expect(tried.last()).toContainText("µs");
   await page.goto("/p/default/models/waves/versions/1");
-  await expect(page.getByText("gradient boosting", { exact: true }).first()).toBeVisible();
   await expect(page.getByRole("heading", { name: "What was tried" })).toBeVisible();
 });
 
@@ -362,7 +365,7 @@ test("an ONNX file is imported, and one that can not be run says why", async ({ 
     await dialog.locator("#import-file").setInputFiles({ name: "ridge.onnx", mimeType: "application/octet-stream", buffer });
     await dialog.getByRole("button", { name: "Import", exact: true }).click();
   };
-  await dialog.locator("#import-model").fill("imported");
+  await dialog.locator("#import-name").fill("imported");
   await send(Buffer.from("a,b\n1,2\n"));
   await expect(dialog.getByRole("alert")).toContainText("not an ONNX model");
   await send(ridge);

@@ -36,7 +36,7 @@ test("the code of a page is loaded when the page is visited", async ({ page }) =
   expect([...files.keys()].sort()).toEqual(["datasets", "models", "shared", "volary"]);
 });
 
-for (const path of ["datasets", "training-runs", "models", "deployments", "keys"]) {
+for (const path of ["datasets", "training-runs", "models", "deployments", "compare", "keys"]) {
   test(`a first visit to ${path} downloads little`, async ({ page }) => {
     await signIn(page);
     const files = loaded(page);

@@ -18,7 +18,7 @@ const ADMINISTRATION = [
   "/_fn/withdraw_invitation",
 ];
 /** Pages with nothing to change on them, or that are not shown to a viewer. */
-const NOTHING_TO_CHANGE = ["overview", "deployment-metrics", "deployment-history", "playground", "keys", "account", "ledger", "not-found"];
+const NOTHING_TO_CHANGE = ["overview", "compare", "deployment-metrics", "deployment-history", "playground", "keys", "account", "ledger", "not-found"];
 
 test.setTimeout(240_000);
 

@@ -52,7 +52,7 @@ pub async fn run(state: AppState) {
         let demo = Demo::new(state)?;
         demo.admin().await?;
         demo.dataset().await?;
-        demo.versions().await?;
+        Box::pin(demo.versions()).await?;
         Box::pin(demo.deployment()).await?;
         let key = demo.key().await?;
         say(format_args!(
@@ -185,6 +185,7 @@ impl Demo {
             algorithm: Algorithm::LinearRegression,
             params: None,
             features: Some(features),
+            preprocessing: domain::training_runs::Preprocessing::new(),
             split: Split::default(),
             budget: TrainingBudget::default(),
         };

@@ -7,6 +7,7 @@ pub mod json;
 pub mod path;
 pub mod query;
 pub mod request_id;
+pub mod revision;
 
 pub use actor::{Caller, MaybeCaller};
 pub use client_ip::ClientIp;

@@ -8,7 +8,7 @@ use domain::models::{GivenSignature, ModelVersion};
 use domain::{Actor, Error, Name, Result};
 use jobs::child::{Child, Command, End, Exit};
 use platform::blobs::TempFile;
-use platform::models::Imported;
+use platform::models::{Imported, Origin};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use trainer::child::{ChildLimits, ChildMessage, ChildRequest, ImportedModel};
@@ -104,6 +104,7 @@ pub async fn import(
         artifact,
         params: Value::Object(imported.params),
         signature: imported.signature,
+        origin: Origin::Onnx,
     };
     platform::models::import(&state.platform, actor, project, model, imported).await
 }

@@ -1,6 +1,7 @@
 //! What a gateway does besides answering: ticks that take no input, read all state and may be repeated. A notification
 //! only wakes them earlier; a failure is logged and tried again, and never ends a loop.
 
+mod check_engines;
 mod count_key_usage;
 mod deliver_callbacks;
 mod flush_recorder;
@@ -9,6 +10,7 @@ mod make_room;
 mod prewarm_deployments;
 mod reload_serving;
 mod reload_tls;
+mod retrain_models;
 mod rotate_signing_keys;
 mod run_async_predictions;
 mod sweep;
@@ -84,6 +86,8 @@ pub async fn start(state: &AppState) -> Result<()> {
     spawn(state, count_key_usage::run(state.clone()));
     spawn(state, make_room::run(state.clone()));
     spawn(state, prewarm_deployments::run(state.clone()));
+    spawn(state, check_engines::run(state.clone()));
+    spawn(state, retrain_models::run(state.clone()));
     spawn(state, sweep::run(state.clone()));
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! handed on.
 
 pub mod address;
+mod connection;
 mod exchange;
 
 use std::fmt;
@@ -17,12 +18,15 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::Full;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::{Host, Position, Url};
 
 use crate::config::Allowed;
+
+pub use connection::{Connection, Received};
 
 /// Longest time to connect to one address.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -55,6 +59,8 @@ pub enum Failure {
     NotReached,
     Tls,
     Broken,
+    /// The reply is longer than anybody reads.
+    TooLong,
     TimedOut,
 }
 
@@ -65,6 +71,7 @@ impl fmt::Display for Failure {
             Self::NotReached => "the host can not be reached",
             Self::Tls => "no TLS connection could be made",
             Self::Broken => "the connection broke off before an answer",
+            Self::TooLong => "the answer is too long",
             Self::TimedOut => "there was no answer within 10 s",
         })
     }
@@ -144,13 +151,31 @@ impl Outbound {
     }
 
     async fn call(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Reply, Failure> {
+        let request = request(Method::POST, url, headers, body)?;
+        match self.stream(url).await? {
+            Stream::Plain(stream) => exchange::exchange(stream, request).await,
+            Stream::Tls(stream) => exchange::exchange(*stream, request).await,
+        }
+    }
+
+    /// Connects to where a URL leads, for several calls one behind the other. Whoever waits says how long.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn open(&self, url: &Url) -> Result<Connection, Failure> {
+        match self.stream(url).await? {
+            Stream::Plain(stream) => Connection::open(stream).await,
+            Stream::Tls(stream) => Connection::open(*stream).await,
+        }
+    }
+
+    async fn stream(&self, url: &Url) -> Result<Stream, Failure> {
         let is_plain = url.scheme() == "http";
         let host = url.host().ok_or(Failure::Refused)?;
-        let request = request(url, headers, body)?;
         let addresses = self.addresses(&host, url, is_plain).await?;
         let stream = connect(&addresses).await?;
         if is_plain {
-            return exchange::exchange(stream, request).await;
+            return Ok(Stream::Plain(stream));
         }
         let tls = self.tls.get_or_init(connector).as_ref();
         let stream = tls
@@ -158,7 +183,7 @@ impl Outbound {
             .connect(server_name(&host)?, stream)
             .await
             .map_err(|_| Failure::Tls)?;
-        exchange::exchange(stream, request).await
+        Ok(Stream::Tls(Box::new(stream)))
     }
 
     /// Those that may be called.
@@ -211,11 +236,25 @@ impl fmt::Debug for Outbound {
     }
 }
 
-fn request(url: &Url, headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// `headers` are all that the receiver gets of us, besides the host, the length and our name.
+///
+/// # Errors
+/// [`Failure::Refused`] for a URL that can not be called.
+pub fn request(
+    method: Method,
+    url: &Url,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, Failure> {
     let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
         .map_err(|_| Failure::Refused)?;
     let mut request = Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(&url[Position::BeforePath..Position::AfterQuery])
         .body(Full::new(body))
         .map_err(|_| Failure::Refused)?;

@@ -51,8 +51,11 @@ fn management() -> OpenApiRouter<AppState> {
         .merge(routes::training_runs::router())
         .merge(routes::scoring_runs::router())
         .merge(routes::models::router())
+        .merge(routes::model_cards::router())
+        .merge(routes::comparisons::router())
         .merge(routes::deployments::router())
         .merge(routes::rollouts::router())
+        .merge(routes::retraining::router())
         .merge(routes::metrics::router())
         .merge(routes::ledger::router())
         .merge(routes::api_keys::router())
@@ -66,9 +69,9 @@ fn uploads() -> OpenApiRouter<AppState> {
     routes::datasets::uploads().merge(routes::imports::router())
 }
 
-/// As management, without an end.
+/// As management, without an end, and as they are.
 fn streams() -> OpenApiRouter<AppState> {
-    routes::events::router()
+    routes::events::router().merge(routes::exports::router())
 }
 
 /// Forms of people that try a password or a secret link.

@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::exports::Exports;
 use crate::imports::Imports;
 use crate::middleware::login_limit::LoginLimits;
 use crate::outbound::Outbound;
 use crate::pages::thread::PageThread;
+use crate::remotes::RemoteLines;
 use crate::routes::async_predictions::PredictionHub;
 use crate::routes::events::EventHub;
 use crate::routes::health::Readiness;
@@ -58,7 +60,9 @@ pub struct Shared {
     pub readiness: Readiness,
     pub login_limits: LoginLimits,
     /// For every call to an address that somebody else named.
-    pub outbound: Outbound,
+    pub outbound: Arc<Outbound>,
+    /// For every ONNX file that is asked for.
+    pub exports: Exports,
     /// For every ONNX file that is sent.
     pub imports: Imports,
     /// Everything spawned, so that shutdown can wait for it.
@@ -80,21 +84,25 @@ impl AppState {
         crate::routes::health::recorder();
         let leptos = crate::pages::options(&config.http, bound);
         let base_url = config.http.base_url(bound);
+        let outbound = Arc::new(Outbound::new(config.outbound.outbound_allow.clone()));
         let own_host = base_url.split_once("//").map_or("", |(_, host)| host);
+        let serving = Serving::new(serving::Options {
+            log_share: config.predictions.prediction_log_sample,
+            room: serving::Room {
+                bytes: (config.predictions.model_cache_mb as usize) << 20,
+                idle: Duration::from_secs(config.predictions.model_idle_seconds.into()),
+            },
+            log_redacted: config.predictions.prediction_log_redact.clone(),
+            address_limit: RateLimit {
+                requests: config.http.ip_rate_limit,
+                per_seconds: 10,
+            },
+            ..serving::Options::default()
+        });
+        let lines = RemoteLines::new(Arc::clone(&outbound));
+        serving.recorder.engines.connect(Arc::new(lines));
         Self(Arc::new(Shared {
-            serving: Arc::new(Serving::new(serving::Options {
-                log_share: config.predictions.prediction_log_sample,
-                room: serving::Room {
-                    bytes: (config.predictions.model_cache_mb as usize) << 20,
-                    idle: Duration::from_secs(config.predictions.model_idle_seconds.into()),
-                },
-                log_redacted: config.predictions.prediction_log_redact.clone(),
-                address_limit: RateLimit {
-                    requests: config.http.ip_rate_limit,
-                    per_seconds: 10,
-                },
-                ..serving::Options::default()
-            })),
+            serving: Arc::new(serving),
             own_host: own_host.to_owned(),
             base_url,
             leptos,
@@ -103,7 +111,8 @@ impl AppState {
             async_predictions: PredictionHub::default(),
             readiness: Readiness::default(),
             login_limits: LoginLimits::default(),
-            outbound: Outbound::new(config.outbound.outbound_allow.clone()),
+            outbound,
+            exports: Exports::default(),
             imports: Imports::default(),
             tasks: TaskTracker::new(),
             platform,

@@ -82,6 +82,12 @@ impl<C> Change<C> {
         Signal::derive(move || failure.get().and_then(|error| error.field(pointer)))
     }
 
+    /// What is wrong with any field below `prefix`, one behind the other.
+    pub fn fields_failure(self, prefix: &'static str) -> Signal<Option<String>> {
+        let failure = self.failure();
+        Signal::derive(move || failure.get().and_then(|error| error.fields_below(prefix)))
+    }
+
     /// How often it succeeded: a reading that it changes is read again when this does.
     #[must_use]
     pub fn successes(self) -> Signal<u64> {

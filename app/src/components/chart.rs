@@ -7,8 +7,8 @@ mod engine;
 mod options;
 
 pub use data::{
-    ChartData, ChartLine, Curve, CurveChart, Dash, HistogramChart, LineChart, ScatterChart, Unit,
-    lettered, with_gaps,
+    ChartData, ChartLine, Curve, CurveChart, CurveUnit, Dash, HistogramChart, LineChart,
+    ScatterChart, Unit, lettered, with_gaps,
 };
 
 use leptos::html::Div;

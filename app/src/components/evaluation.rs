@@ -2,6 +2,7 @@
 
 mod classes;
 mod reliance;
+mod segments;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::components::numbers;
 use crate::components::table::TableFrame;
 use classes::Classes;
 use reliance::{Coefficients, Dealt, Importances};
+use segments::Segments;
 
 /// The metric that a list has room for: `R² 0.64`, `Log loss 0.42`.
 #[must_use]
@@ -196,10 +198,15 @@ pub fn EvaluationCharts(
         intercept,
         importances,
         permutation,
+        segments,
         candidates,
         warnings,
         dropped,
     } = evaluation;
+    let metric = match &classification {
+        Some(_) => Metric::LogLoss,
+        None => Metric::Rmse,
+    };
     let scale = match (&classification, has_log_link) {
         (Some(_), _) => "the logarithm of a class's odds",
         (None, true) => "the logarithm of the prediction",
@@ -224,6 +231,7 @@ pub fn EvaluationCharts(
     view! {
         {warnings}
         {charts}
+        {(!segments.is_empty()).then(|| view! { <Segments segments metric /> })}
         {permutation.map(|permutation| view! { <Dealt permutation /> })}
         {reliance}
         {(!candidates.is_empty()).then(|| view! { <Leaderboard candidates /> })}

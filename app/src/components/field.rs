@@ -32,6 +32,17 @@ pub fn Field(
     .into_any()
 }
 
+/// What stands in a `<textarea>` at first. Into a page that comes from the server such text is written as it is, unlike all other
+/// text: whoever wrote it could end the field and go on with tags of his own.
+pub fn area_text(text: &str) -> String {
+    if cfg!(not(feature = "ssr")) {
+        return text.to_owned();
+    }
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
 /// A line of text. `kind` is the input's type.
 #[component]
 pub fn TextField(

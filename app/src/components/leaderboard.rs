@@ -16,7 +16,7 @@ pub fn Leaderboard(candidates: Vec<Candidate>) -> impl IntoView {
     view! {
         <TableSection
             title="What was tried"
-            reading="On parts of the training rows, each held out once; the better half went on to the next part. The held-out rows above had no say in it."
+            reading="On parts of the training rows, each held out in its turn; the better half went on to the next ones. The held-out rows above had no say in it."
         >
             <table class="table">
                 <thead>

@@ -1,6 +1,8 @@
 mod form;
 
-pub use form::{TrainingForm, parameter_field};
+pub use form::{
+    AS_CATEGORY, ColumnForm, TrainingForm, default_text, parameter_field, parameter_text,
+};
 
 use domain::datasets::{DatasetSummary, DatasetVersion};
 use domain::ids::TrainingRunId;
@@ -100,6 +102,26 @@ pub async fn create_training_run(
     let run = platform::training_runs::create(&platform, &actor, &project, form.spec()?).await?;
     leptos_axum::redirect(&format!("/p/{project}/training-runs/{}", run.id));
     Ok(run.id)
+}
+
+/// Goes to the page of the run that trains again.
+#[server(endpoint = "rerun_training_run")]
+pub async fn rerun_training_run(
+    project: Name,
+    id: TrainingRunId,
+) -> Result<TrainingRunId, AppError> {
+    let (platform, actor) = signed_in()?;
+    let rerun = platform::training_runs::rerun(&platform, &actor, &project, id);
+    let run = Box::pin(rerun).await?;
+    leptos_axum::redirect(&format!("/p/{project}/training-runs/{}", run.id));
+    Ok(run.id)
+}
+
+/// Those that train a run again, newest first.
+#[server(endpoint = "list_reruns")]
+pub async fn list_reruns(project: Name, id: TrainingRunId) -> Result<Vec<TrainingRun>, AppError> {
+    let (platform, actor) = signed_in()?;
+    Ok(platform::training_runs::list_reruns(&platform, &actor, &project, id).await?)
 }
 
 #[server(endpoint = "cancel_training_run")]

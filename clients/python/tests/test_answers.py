@@ -89,7 +89,16 @@ def test_a_prediction_has_no_room_for_surprises() -> None:
 
 def test_every_operation_is_documented_and_keeps_its_signature() -> None:
     client = Client("http://localhost", api_key="k")
-    owners = [client, client.datasets, client.training_runs, client.models, client.deployments, client.rollouts]
+    owners = [
+        client,
+        client.datasets,
+        client.training_runs,
+        client.models,
+        client.deployments,
+        client.rollouts,
+        client.scoring_runs,
+        client.retraining,
+    ]
     names = []
     for owner in owners:
         for name in dir(type(owner)):
@@ -97,7 +106,7 @@ def test_every_operation_is_documented_and_keeps_its_signature() -> None:
                 names.append(name)
                 assert "Raises:" in (inspect.getdoc(getattr(owner, name)) or ""), name
                 assert getattr(type(owner), name).__doc__ == getattr(owner, name).__doc__
-    assert len(names) == 19
+    assert len(names) == 40
     parameters = inspect.signature(client.predict).parameters
     assert list(parameters) == ["deployment", "rows", "route_key", "request_id", "batch_size", "explain"]
     client.close()

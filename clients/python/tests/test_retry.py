@@ -158,6 +158,7 @@ CREATING: list[Callable[[Any, dict[str, str]], Any]] = [
     lambda client, key: client.rollouts.start("price", 2, **key),
     lambda client, key: client.async_predictions.submit("price", {"rooms": 3}, **key),
     lambda client, key: client.models.import_onnx("m", b"onnx", **key),
+    lambda client, key: client.models.connect_engine("m", url="https://a", model="m", **key),
 ]
 
 

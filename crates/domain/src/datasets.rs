@@ -96,6 +96,27 @@ impl ColumnType {
     }
 }
 
+/// What the texts of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TextFormat {
+    /// A day as ISO 8601 writes it, such as `2026-01-31`.
+    Date,
+    /// A point in time, such as `2026-01-31T09:30:00Z`; in UTC where it says no zone.
+    Timestamp,
+}
+
+impl TextFormat {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+        }
+    }
+}
+
 /// One bar: values in `[from, to)`, the last bar closed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -128,6 +149,9 @@ pub struct ColumnProfile {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: ColumnType,
+    /// Of text, what every value is, if that is known: see `dates::moment`. Training takes such a column apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<TextFormat>,
     /// At least one value is missing.
     pub nullable: bool,
     pub missing: u64,

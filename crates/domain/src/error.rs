@@ -103,9 +103,27 @@ pub enum Error {
     /// The model that answers failed on this request.
     #[error("{0}")]
     ModelFailed(String),
+    /// The engine that computes the model did not do so.
+    #[error("{message}")]
+    Engine {
+        fault: EngineFault,
+        message: String,
+        retry_after: u64,
+    },
     /// A fault of ours. The source goes to the log and never to the caller.
     #[error("internal error")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+/// What an engine that computes a model did instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineFault {
+    /// It can not be reached, is not ready, or is left alone since it failed too often.
+    Away,
+    /// It failed, or gave what is no prediction.
+    Failed,
+    /// It gave no answer in time.
+    TimedOut,
 }
 
 impl Error {
@@ -166,6 +184,11 @@ impl Error {
             Self::Unavailable { .. } => "unavailable",
             Self::Overloaded { .. } => "overloaded",
             Self::ModelFailed(_) => "model_failed",
+            Self::Engine { fault, .. } => match fault {
+                EngineFault::Away => "engine_unavailable",
+                EngineFault::Failed => "engine_failed",
+                EngineFault::TimedOut => "engine_timed_out",
+            },
             Self::Internal(_) => "internal",
         }
     }
@@ -184,6 +207,11 @@ impl Error {
             Self::RateLimited { .. } | Self::BudgetUsedUp { .. } => 429,
             Self::ModelFailed(_) | Self::Internal(_) => 500,
             Self::Unavailable { .. } | Self::Overloaded { .. } => 503,
+            Self::Engine { fault, .. } => match fault {
+                EngineFault::Failed => 502,
+                EngineFault::Away => 503,
+                EngineFault::TimedOut => 504,
+            },
             Self::InsufficientStorage(_) => 507,
         }
     }
@@ -195,7 +223,8 @@ impl Error {
             Self::RateLimited { retry_after }
             | Self::BudgetUsedUp { retry_after, .. }
             | Self::Unavailable { retry_after, .. }
-            | Self::Overloaded { retry_after, .. } => Some((*retry_after).max(1)),
+            | Self::Overloaded { retry_after, .. }
+            | Self::Engine { retry_after, .. } => Some((*retry_after).max(1)),
             _ => None,
         }
     }

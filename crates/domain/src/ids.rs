@@ -56,4 +56,6 @@ id! {
     AsyncPredictionId,
     InvitationId,
     JobId,
+    RetrainingPolicyId,
+    RetrainingAttemptId,
 }

@@ -1,11 +1,13 @@
 mod classification;
 mod import;
+mod remote;
+mod segments;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::datasets::ColumnType;
+use crate::datasets::{ColumnType, TextFormat};
 use crate::ids::{ModelId, ModelVersionId, TrainingRunId};
 use crate::training_runs::Algorithm;
 use crate::{Name, Timestamp};
@@ -17,6 +19,12 @@ pub use import::{
     GivenInput, GivenOutput, GivenSignature, MAX_CATEGORIES, MAX_CATEGORY, MAX_ONNX_BYTES,
     is_input_name,
 };
+pub use remote::{
+    Circuit, MAX_REMOTE_NAME, MAX_REMOTE_TIMEOUT, MAX_REMOTE_TOKEN, NewRemote, NewRemoteVersion,
+    REMOTE, RemoteEndpoint, RemoteHealth, RemoteProtocol, RemoteToken,
+};
+
+pub use segments::{SMALL_SEGMENT, Segment, SegmentedColumn};
 
 /// One input of a model: the upload's column becomes the contract at predict time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,9 +43,18 @@ pub struct InputField {
     pub min: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// Of text, what every value must be; it has no categories then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<TextFormat>,
     /// What stands in for a missing value, in words: `median 3.5`, `most frequent "INLAND"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impute: Option<String>,
+    /// What a category counts as that training did not see, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
+    /// What becomes of the value before the model takes it, in words, where that is not the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<String>,
     /// A value from the training table, for forms and snippets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<serde_json::Value>,
@@ -220,6 +237,9 @@ pub struct ModelVersion {
     /// Charts and tables of the held-out evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluation>,
+    /// Of a version that another engine computes, how that does: as the server sees it that was asked, once it has called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteHealth>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,6 +273,9 @@ pub struct Evaluation {
     /// How much worse the model does without each input. None of versions of before it was measured, and where there was no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permutation: Option<Permutation>,
+    /// How it does on parts of the held-out rows, column by column. None of versions of before it was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentedColumn>,
     /// Of `auto`, what it tried, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,

@@ -81,6 +81,17 @@ pub struct RolloutSpec {
 }
 
 impl RolloutSpec {
+    /// A canary with the usual step and policy.
+    #[must_use]
+    pub fn canary(version: i32) -> Self {
+        Self {
+            version,
+            mode: RolloutMode::Canary,
+            steps: None,
+            policy: RolloutPolicy::default(),
+        }
+    }
+
     /// # Errors
     /// Every field that is out of range, at once.
     pub fn check(&self) -> Result<Vec<Step>> {

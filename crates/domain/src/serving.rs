@@ -5,6 +5,7 @@ use crate::api_keys::RateLimit;
 use crate::budgets::Budget;
 use crate::deployments::{Capacity, CorsOrigins};
 use crate::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
+use crate::models::RemoteToken;
 use crate::{Name, Timestamp};
 
 /// Everything a process needs to answer predictions without asking the database again.
@@ -55,6 +56,8 @@ pub struct ServingVersion {
     pub number: i32,
     /// Of the artifact, in hexadecimal.
     pub sha256: String,
+    /// What the engine asks for that computes it, if one does and it asks.
+    pub remote_token: Option<RemoteToken>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

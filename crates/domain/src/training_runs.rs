@@ -1,5 +1,7 @@
 mod algorithm;
 mod parameter;
+pub mod preprocessing;
+mod reproduction;
 mod split;
 
 use std::collections::BTreeMap;
@@ -8,14 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TrainingRunId;
 use crate::models::Task;
+use crate::retraining::RetrainingOrigin;
 use crate::{Error, FieldError, Name, Result, Timestamp};
 
 pub use algorithm::{Algorithm, Named};
 pub use parameter::{
     BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
-    LOGISTIC_PENALTY, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING, TREE_DEPTH,
-    TREE_LEAF_ROWS, TREES,
+    LOGISTIC_PENALTY, MAX_NEIGHBORS, NEIGHBORS, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING,
+    TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
 };
+pub use preprocessing::{ColumnPreprocessing, Encode, Impute, Preprocessing, Role, Scale};
+pub use reproduction::{Made, Recipe, Reproduction};
 pub use split::{Split, SplitMethod};
 
 /// A classifier tells at most so many classes apart.
@@ -46,7 +51,8 @@ pub struct TrainingSpec {
     /// What the algorithm is run with, the defaults for what is left out. `linear_regression` takes none; `ridge` and
     /// `lasso` take `penalty` (0 to 1,000,000; 0.01), `elastic_net` also `l1_ratio` (0 to 1, 0.5); `logistic_regression`, `poisson`,
     /// `gamma` and `tweedie` take `penalty` (0.000001 to 1,000,000; 0.001), `tweedie` also `power` (1.01 to 1.99, 1.5); `naive_bayes`
-    /// takes `smoothing` (0.001 to 1,000; 1); `decision_tree` takes `max_depth` (1 to 30, 8) and `min_leaf_rows` (1 to 100,000; 20);
+    /// takes `smoothing` (0.001 to 1,000; 1); `k_nearest_neighbors` takes `neighbors` (1 to 100, 5) and `weights` (`uniform` or `distance`;
+    /// `uniform`); `decision_tree` takes `max_depth` (1 to 30, 8) and `min_leaf_rows` (1 to 100,000; 20);
     /// `random_forest` takes `trees` (1 to 1,000; 200), `max_depth` (1 to 30, 30), `min_leaf_rows` (1 to 100,000; 3), `feature_share`
     /// (0.01 to 1, 0.33) and `seed` (42); `gradient_boosting` takes `budget` (0.1 to 2, 1) and `seed` (42).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +61,10 @@ pub struct TrainingSpec {
     /// All columns but the target and that of the split unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// How columns are prepared, by name, where that is not the usual way. A run has it filled in for columns of dates.
+    #[serde(default, skip_serializing_if = "Preprocessing::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, ColumnPreprocessing>))]
+    pub preprocessing: Preprocessing,
     #[serde(default)]
     pub split: Split,
     #[serde(default)]
@@ -70,6 +80,10 @@ pub struct TrainingBudget {
     pub seconds: u32,
     /// Address space: 256 to 1,048,576.
     pub memory_mb: u32,
+    /// Of `auto` alone, what it may take to predict a row within the process, in millionths of a second: 1 to 1,000,000. What takes
+    /// longer is shown, but not chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_predict_micros: Option<u32>,
 }
 
 impl Default for TrainingBudget {
@@ -77,6 +91,7 @@ impl Default for TrainingBudget {
         Self {
             seconds: 600,
             memory_mb: 4096,
+            max_predict_micros: None,
         }
     }
 }
@@ -107,6 +122,22 @@ impl TrainingSpec {
                 )
                 .got(self.budget.memory_mb.to_string()),
             );
+        }
+        if let Some(micros) = self.budget.max_predict_micros {
+            let (code, expected) = if self.algorithm == Algorithm::Auto {
+                ("out_of_range", "a number from 1 to 1000000, or none")
+            } else {
+                (
+                    "invalid",
+                    "none, or the algorithm auto: no other one chooses",
+                )
+            };
+            if self.algorithm != Algorithm::Auto || !(1..=1_000_000).contains(&micros) {
+                errors.push(
+                    FieldError::new("/budget/max_predict_micros", code, expected)
+                        .got(micros.to_string()),
+                );
+            }
         }
         if let Err(wrong) = self.algorithm.checked(self.params.as_ref()) {
             errors.extend(wrong);
@@ -151,10 +182,41 @@ impl TrainingSpec {
                 }
             }
         }
+        errors.extend(self.check_preprocessing());
         if errors.is_empty() {
             Ok(())
         } else {
             Err(Error::Invalid(errors))
+        }
+    }
+
+    fn check_preprocessing(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        if self.preprocessing.len() > preprocessing::MOST_COLUMNS {
+            let expected = format!("at most {} columns", preprocessing::MOST_COLUMNS);
+            let got = self.preprocessing.len().to_string();
+            errors.push(FieldError::new("/preprocessing", "out_of_range", expected).got(got));
+        }
+        for (column, asked) in &self.preprocessing {
+            if !self.learns(column) {
+                let expected = "a column that is learned from: one of features, or of the columns but the target and the split's";
+                errors.push(
+                    FieldError::new(preprocessing::pointer(column, ""), "invalid", expected)
+                        .got(column.as_str()),
+                );
+            }
+            errors.extend(asked.check(column));
+        }
+        errors
+    }
+
+    /// Whether a column of this name, if there is one, is learned from.
+    #[must_use]
+    pub fn learns(&self, column: &str) -> bool {
+        match &self.features {
+            _ if column == self.target => false,
+            Some(features) => features.iter().any(|feature| feature == column),
+            None => self.split.column.as_deref() != Some(column),
         }
     }
 
@@ -242,8 +304,8 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunError {
-    /// `invalid_target`, `invalid_features`, `invalid_split`, `too_few_rows`, `unreadable_data`, `out_of_memory`, `out_of_time`,
-    /// `crashed`, `internal`; of a scoring run also `unreadable_model`, `too_large`.
+    /// `invalid_target`, `invalid_features`, `invalid_split`, `too_few_rows`, `too_slow`, `unreadable_data`, `out_of_memory`,
+    /// `out_of_time`, `crashed`, `internal`; of a scoring run also `unreadable_model`, `too_large`.
     pub code: String,
     pub message: String,
     /// The likely fix, as one sentence.
@@ -275,6 +337,19 @@ pub struct TrainingRun {
     pub version: Option<i32>,
     pub error: Option<RunError>,
     pub evaluation: Option<crate::models::Evaluation>,
+    /// Of a re-run, the run that it trains again. It makes no version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<TrainingRunId>,
+    /// Of a re-run that has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduction: Option<Reproduction>,
+    /// What trained it, once it has succeeded; none of runs of before that was noted. Another trainer may make other bits of the
+    /// same data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trainer: Option<String>,
+    /// The attempt at retraining that it is of; told when a run is read alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retraining: Option<RetrainingOrigin>,
     pub attempt: i32,
     pub created_by: String,
     pub created_at: Timestamp,

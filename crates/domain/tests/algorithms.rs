@@ -85,6 +85,18 @@ fn everything_wrong_is_named_with_the_way_out() {
         assert_eq!(errors[0].code, "wrong_type");
         assert_eq!(errors[0].expected, "a number from 0 to 1000000");
     }
+    for (wrong, code) in [(json!("far"), "invalid"), (json!(1), "wrong_type")] {
+        let errors = Algorithm::KNearestNeighbors
+            .checked(Some(&map(json!({ "weights": wrong }))))
+            .unwrap_err();
+        assert_eq!(
+            (errors[0].code.as_str(), errors[0].expected.as_str()),
+            (code, "uniform or distance")
+        );
+    }
+    let far = map(json!({"weights": "distance", "neighbors": 3}));
+    let taken = Algorithm::KNearestNeighbors.checked(Some(&far)).unwrap();
+    assert_eq!(taken.to_map(), far);
     let none = Algorithm::LinearRegression
         .checked(Some(&map(json!({"alpha": 1}))))
         .unwrap_err();

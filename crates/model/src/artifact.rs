@@ -1,7 +1,11 @@
 mod background;
+mod blend;
 mod classifier;
 mod densities;
+mod neighbours;
 mod onnx;
+mod prepared;
+mod remote;
 mod trees;
 
 use std::collections::HashSet;
@@ -12,10 +16,14 @@ use serde_json::{Map, Value as Json};
 
 pub(crate) use background::Sum;
 pub use background::{Background, Reference};
+pub use blend::{Blend, BlendMember, MAX_MEMBERS};
 pub use classifier::{Classifier, Link, Score};
 pub use densities::{Densities, Density};
+pub use neighbours::{Axis, MAX_REMEMBERED, Neighbours, Targets, Weights};
 pub(crate) use onnx::OTHER_TEXT;
 pub use onnx::{Answer, Onnx, Wiring, can_be_missing, suits};
+pub use prepared::{Prepared, PreparedColumn, Step};
+pub use remote::{Remote, RemoteAnswer, RemoteTensor};
 pub use trees::{MAX_TREES, Node, Split, Test, Tree, Trees};
 
 /// A trained model, whole: what it takes, and what it makes of it.
@@ -39,7 +47,13 @@ pub enum Body {
     Exponential(Linear),
     Trees(Trees),
     Classifier(Classifier),
+    Neighbours(Neighbours),
     Onnx(Onnx),
+    /// Several of the others, that answer together.
+    Blend(Blend),
+    /// One of the others, of columns that are made of the inputs.
+    Prepared(Prepared),
+    Remote(Remote),
 }
 
 /// A sum with one term for each input.
@@ -165,16 +179,10 @@ impl Artifact {
             if input.name.is_empty() || !names.insert(input.name.as_str()) {
                 return inconsistent(format!("input {:?} is empty or stands twice", input.name));
             }
-            check_input(input)?;
+            check_input(input, &self.body)?;
         }
         check_output(&self.signature.output, &self.body)?;
-        let checked = match &self.body {
-            Body::Linear(linear) | Body::Exponential(linear) => linear.check(inputs),
-            Body::Trees(trees) => trees.check(inputs),
-            Body::Classifier(classifier) => classifier.check(&self.signature),
-            Body::Onnx(onnx) => onnx.check(&self.signature),
-        };
-        checked?;
+        check_body(&self.body, &self.signature)?;
         match &self.background {
             None => Ok(()),
             Some(background) => background.check(self),
@@ -182,12 +190,38 @@ impl Artifact {
     }
 }
 
-fn check_output(output: &OutputField, body: &Body) -> Result<(), ArtifactError> {
-    let task = match body {
+fn check_body(body: &Body, signature: &Signature) -> Result<(), ArtifactError> {
+    let inputs = &signature.inputs;
+    match body {
+        Body::Linear(linear) | Body::Exponential(linear) => linear.check(inputs),
+        Body::Trees(trees) => trees.check(inputs),
+        Body::Classifier(classifier) => classifier.check(signature),
+        Body::Neighbours(neighbours) => neighbours.check(signature),
+        Body::Onnx(onnx) => onnx.check(signature),
+        Body::Blend(blend) => blend.check(signature),
+        Body::Prepared(prepared) => prepared.check(signature),
+        Body::Remote(remote) => remote.check(signature),
+    }
+}
+
+/// What kind of answer it gives.
+fn task(body: &Body) -> Task {
+    match body {
         Body::Linear(_) | Body::Exponential(_) | Body::Trees(_) => Task::Regression,
         Body::Classifier(_) => Task::Classification,
+        Body::Neighbours(neighbours) => neighbours.task(),
         Body::Onnx(onnx) => onnx.wiring().answer.task(),
-    };
+        Body::Remote(remote) => remote.answer.task(),
+        Body::Blend(blend) => blend
+            .members
+            .first()
+            .map_or(Task::Regression, |member| task(&member.body)),
+        Body::Prepared(prepared) => task(&prepared.body),
+    }
+}
+
+fn check_output(output: &OutputField, body: &Body) -> Result<(), ArtifactError> {
+    let task = task(body);
     if output.task != task {
         return inconsistent(format!(
             "its signature is of a {}, and its body of a {}",
@@ -201,7 +235,7 @@ fn check_output(output: &OutputField, body: &Body) -> Result<(), ArtifactError> 
     Ok(())
 }
 
-fn check_input(input: &InputField) -> Result<(), ArtifactError> {
+fn check_input(input: &InputField, body: &Body) -> Result<(), ArtifactError> {
     let name = &input.name;
     if [input.min, input.max]
         .iter()
@@ -210,7 +244,15 @@ fn check_input(input: &InputField) -> Result<(), ArtifactError> {
     {
         return inconsistent(format!("input {name:?} has a range that is not finite"));
     }
+    if input.format.is_some() {
+        return check_format(input, body);
+    }
     if input.kind.is_numeric() {
+        return Ok(());
+    }
+    // Another engine gets texts as they are, so nobody has to know them all.
+    let is_open = matches!(body, Body::Remote(_)) && input.categories.is_none();
+    if is_open && input.kind == ColumnType::String {
         return Ok(());
     }
     let categories = input.categories.as_deref().unwrap_or_default();
@@ -226,6 +268,22 @@ fn check_input(input: &InputField) -> Result<(), ArtifactError> {
         ));
     }
     Ok(())
+}
+
+/// Nothing but a step of a prepared body takes dates.
+fn check_format(input: &InputField, body: &Body) -> Result<(), ArtifactError> {
+    let name = &input.name;
+    if input.kind != ColumnType::String || input.categories.is_some() {
+        return inconsistent(format!(
+            "input {name:?} is of dates, but no text, or has categories"
+        ));
+    }
+    match body {
+        Body::Prepared(_) => Ok(()),
+        _ => inconsistent(format!(
+            "input {name:?} is of dates, and nothing is made of them"
+        )),
+    }
 }
 
 impl Linear {

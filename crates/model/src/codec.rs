@@ -3,24 +3,31 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | the mark `VOLARYM\0` |
-//! | 2 | format version: 1 for a linear model, 2 for one of trees, 3 for a classifier, 4 for an imported ONNX file, 6 for the exponential of a linear model, 7 for a classifier of densities or of shares |
+//! | 2 | format version: 1 for a linear model, 2 for one of trees, 3 for a classifier, 4 for an imported ONNX file, 6 for the exponential of a linear model, 7 for a classifier of densities or of shares, 8 for rows that are remembered, 9 for several of these that answer together, 10 for a model that another engine computes |
+//! | 2 | of format version 11 alone, which is one of the others but of columns that are made of the inputs: the format version without that |
 //! | 2 | of format version 5 alone, which is one of these with a background: the format version without it |
 //! | 4 | length of the header |
 //! | n | header: JSON with the algorithm, its parameters, the signature and, of a linear model, the kind of each transform |
 //! | n | the body |
 //! | n | of format version 5 alone: the background, see [`background`] |
+//! | n | of format version 11 alone: how the columns are made, see [`prepared`] |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The body of a linear model is the count of its numbers (4 bytes) and the numbers as 64-bit floats: the intercept, then
 //! each transform's. That of trees is in [`trees`]. The header of a classifier has its link and the kind of each score, and
-//! the scores are bodies as these, one behind the other. That of an imported model is in [`onnx`].
+//! the scores are bodies as these, one behind the other. So are the members of a blend, see [`blend`]. That of an imported model is in [`onnx`].
+//! A model that another engine computes has none, see [`remote`].
 //!
 //! The same artifact always gives the same bytes, so the hash of the file names the model.
 
 mod background;
+mod blend;
 mod classifier;
 mod densities;
+mod neighbours;
 mod onnx;
+mod prepared;
+mod remote;
 mod trees;
 
 use domain::models::Signature;
@@ -28,7 +35,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{Artifact, ArtifactError, Body, Classifier, Linear, Link, Score, Transform};
+use crate::artifact::{
+    Artifact, ArtifactError, Body, Classifier, Linear, Link, Prepared, Score, Transform,
+};
 
 const MAGIC: &[u8; 8] = b"VOLARYM\0";
 const CHECKSUM_BYTES: usize = 32;
@@ -44,9 +53,17 @@ const BACKGROUND_VERSION: u16 = 5;
 const EXPONENTIAL_VERSION: u16 = 6;
 /// Of classifiers whose link is [`Link::Shares`], or whose scores are densities.
 const SHARES_VERSION: u16 = 7;
+/// Of models that remember rows.
+const NEIGHBOURS_VERSION: u16 = 8;
+/// Of models that answer together.
+const BLEND_VERSION: u16 = 9;
+/// Of a model of columns that are made of the inputs: one of the others, and how they are made.
+const PREPARED_VERSION: u16 = 11;
+/// Of models that another engine computes.
+const REMOTE_VERSION: u16 = 10;
 
 /// The newest version that [`encode`] writes and [`decode`] reads.
-pub const FORMAT_VERSION: u16 = SHARES_VERSION;
+pub const FORMAT_VERSION: u16 = PREPARED_VERSION;
 
 /// The largest artifact that is written or read: 68 MiB, the largest ONNX file and its header.
 pub const MAX_BYTES: usize = 68 << 20;
@@ -86,7 +103,11 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
         artifact.signature.clone(),
     );
     let mut content = Vec::new();
-    let (version, header) = match &artifact.body {
+    let (columns, body) = match &artifact.body {
+        Body::Prepared(prepared) => (Some(&prepared.columns), &*prepared.body),
+        body => (None, body),
+    };
+    let (version, header) = match body {
         Body::Linear(linear) | Body::Exponential(linear) => {
             let transforms = write_linear(linear, &mut content);
             let header = LinearHeader {
@@ -95,7 +116,7 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
                 signature,
                 transforms,
             };
-            let version = match &artifact.body {
+            let version = match body {
                 Body::Exponential(_) => EXPONENTIAL_VERSION,
                 _ => LINEAR_VERSION,
             };
@@ -130,6 +151,38 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
             };
             (ONNX_VERSION, serde_json::to_vec(&header))
         }
+        Body::Neighbours(remembered) => {
+            let header = neighbours::Header {
+                algorithm,
+                params,
+                signature,
+                remembered: neighbours::write(remembered, &mut content),
+            };
+            (NEIGHBOURS_VERSION, serde_json::to_vec(&header))
+        }
+        Body::Remote(remote) => {
+            let header = remote::Header {
+                algorithm,
+                params,
+                signature,
+                remote: remote.clone(),
+            };
+            (REMOTE_VERSION, serde_json::to_vec(&header))
+        }
+        Body::Blend(members) => {
+            let header = blend::Header {
+                algorithm,
+                params,
+                signature,
+                members: blend::write(members, &mut content)?,
+            };
+            (BLEND_VERSION, serde_json::to_vec(&header))
+        }
+        Body::Prepared(_) => {
+            return Err(ArtifactError::Inconsistent(
+                "a body that is prepared is prepared itself".to_owned(),
+            ));
+        }
     };
     let header = header.map_err(|error| ArtifactError::Header(error.to_string()))?;
 
@@ -137,6 +190,10 @@ pub fn encode(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
     if let Some(background) = &artifact.background {
         versions.splice(..0, BACKGROUND_VERSION.to_le_bytes());
         background::write(background, &mut content);
+    }
+    if let Some(columns) = columns {
+        versions.splice(..0, PREPARED_VERSION.to_le_bytes());
+        prepared::write(columns, &mut content)?;
     }
     let size = MAGIC.len() + versions.len() + 4 + header.len() + content.len() + CHECKSUM_BYTES;
     if size > MAX_BYTES {
@@ -234,13 +291,21 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         return Err(ArtifactError::Checksum);
     }
 
+    let is_prepared = version == PREPARED_VERSION;
+    let version = if is_prepared {
+        u16::from_le_bytes(reader.array("in its body's version")?)
+    } else {
+        version
+    };
     let has_background = version == BACKGROUND_VERSION;
     let version = if has_background {
         u16::from_le_bytes(reader.array("in its body's version")?)
     } else {
         version
     };
-    if !(1..=FORMAT_VERSION).contains(&version) || version == BACKGROUND_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&version)
+        || [BACKGROUND_VERSION, PREPARED_VERSION].contains(&version)
+    {
         return Err(ArtifactError::Inconsistent(format!(
             "its body has the format version {version}, which is none of a body"
         )));
@@ -283,6 +348,36 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
                 background: None,
             }
         }
+        NEIGHBOURS_VERSION => {
+            let header: neighbours::Header = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Neighbours(neighbours::read(header.remembered, &mut reader)?),
+                background: None,
+            }
+        }
+        BLEND_VERSION => {
+            let header: blend::Header = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Blend(blend::read(header.members, &mut reader)?),
+                background: None,
+            }
+        }
+        REMOTE_VERSION => {
+            let header: remote::Header = parse(header)?;
+            Artifact {
+                algorithm: header.algorithm,
+                params: header.params,
+                signature: header.signature,
+                body: Body::Remote(header.remote),
+                background: None,
+            }
+        }
         _ => {
             let header: onnx::Header = parse(header)?;
             Artifact {
@@ -296,6 +391,12 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     };
     if has_background {
         artifact.background = Some(background::read(&artifact.body, &mut reader)?);
+    }
+    if is_prepared {
+        artifact.body = Body::Prepared(Prepared {
+            columns: prepared::read(&mut reader)?,
+            body: Box::new(artifact.body),
+        });
     }
     if reader.rest.len() != CHECKSUM_BYTES {
         return Err(ArtifactError::Inconsistent(

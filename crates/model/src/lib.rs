@@ -7,17 +7,22 @@
 
 mod artifact;
 mod codec;
+mod datatype;
+mod export;
 mod predictor;
 mod row;
 
 pub use artifact::{
-    Answer, Artifact, ArtifactError, Background, Body, Classifier, Densities, Density, Linear,
-    Link, MAX_TREES, Node, Onnx, Reference, Score, Split, Test, Transform, Tree, Trees, Wiring,
-    can_be_missing, suits,
+    Answer, Artifact, ArtifactError, Axis, Background, Blend, BlendMember, Body, Classifier,
+    Densities, Density, Linear, Link, MAX_MEMBERS, MAX_REMEMBERED, MAX_TREES, Neighbours, Node,
+    Onnx, Prepared, PreparedColumn, Reference, Remote, RemoteAnswer, RemoteTensor, Score, Split,
+    Step, Targets, Test, Transform, Tree, Trees, Weights, Wiring, can_be_missing, suits,
 };
 pub use codec::{FORMAT_VERSION, MAX_BYTES, decode, encode};
+pub use datatype::Datatype;
+pub use export::NotExportable;
 pub use predictor::{
     Explanation, Feed, FeedError, Member, NotExplainable, OTHER, Observer, PredictError, Predictor,
-    Value, label,
+    Value, label, signed_log1p,
 };
 pub use row::{check_row, check_value, input_names};

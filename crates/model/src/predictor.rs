@@ -1,29 +1,39 @@
+mod blend;
 mod classifier;
 mod densities;
 mod explain;
 mod forest;
 mod linear;
 mod member;
+mod neighbours;
 mod observe;
 mod onnx;
+mod prepared;
+mod remote;
 
 use std::collections::HashMap;
 
 use domain::datasets::ColumnType;
+use domain::dates;
 use domain::models::Signature;
 
 use crate::artifact::{Artifact, Body};
+use blend::Blended;
 use classifier::Scores;
 use explain::Explainer;
 use forest::Forest;
 use linear::Terms;
+use neighbours::Remembered;
 use onnx::Graph;
+use prepared::PreparedModel;
+use remote::Elsewhere;
 
 pub use classifier::label;
 pub use explain::{Explanation, NotExplainable};
 pub use member::Member;
 pub use observe::Observer;
 pub use onnx::{Feed, FeedError};
+pub use prepared::signed_log1p;
 
 /// The index of a category that the signature does not name.
 pub const OTHER: u32 = u32::MAX;
@@ -52,6 +62,8 @@ pub enum PredictError {
     WrongWidth { width: usize, room: usize },
     #[error("the graph of the imported model can not compute this row")]
     NotComputed,
+    #[error("the model is computed by another engine")]
+    Elsewhere,
     #[error("the model can not be explained: {0}")]
     NotExplainable(#[from] NotExplainable),
 }
@@ -74,7 +86,11 @@ enum Kernel {
     Exponential(Terms),
     Forest(Forest),
     Classifier(Scores),
+    Neighbours(Box<Remembered>),
     Graph(Graph),
+    Remote(Elsewhere),
+    Blend(Blended),
+    Prepared(Box<PreparedModel>),
 }
 
 /// Few categories are found faster by comparing than by hashing.
@@ -83,11 +99,17 @@ enum Categories {
     None,
     Few,
     Many(HashMap<String, u32>),
+    /// None: the text is a date.
+    Dates,
 }
 
 const FEW: usize = 12;
+/// What a text that is no date is read as, to be refused.
+const NO_DATE: f64 = f64::NAN;
 /// So many steps through trees take some microseconds: about what it takes to hand a row to another thread.
 const MANY_STEPS: usize = 1_000;
+/// So many remembered values take as long, of which most are passed over.
+const MANY_VALUES: usize = 50_000;
 
 impl Predictor {
     /// The artifact must have passed [`Artifact::check`], as every decoded one has.
@@ -100,7 +122,16 @@ impl Predictor {
             Body::Classifier(classifier) => {
                 Kernel::Classifier(Scores::new(classifier, &artifact.signature))
             }
+            Body::Neighbours(neighbours) => {
+                let remembered = Remembered::new(neighbours, &artifact.signature);
+                Kernel::Neighbours(Box::new(remembered))
+            }
             Body::Onnx(onnx) => Kernel::Graph(Graph::new(onnx, &artifact.signature)),
+            Body::Remote(remote) => Kernel::Remote(Elsewhere::new(remote, &artifact.signature)),
+            Body::Blend(blend) => Kernel::Blend(Blended::new(blend, artifact)),
+            Body::Prepared(prepared) => {
+                Kernel::Prepared(Box::new(PreparedModel::new(prepared, artifact)))
+            }
         };
         let inputs = &artifact.signature.inputs;
         Self {
@@ -115,6 +146,7 @@ impl Predictor {
             categories: inputs
                 .iter()
                 .map(|input| match input.categories.as_deref() {
+                    None if input.format.is_some() => Categories::Dates,
                     None => Categories::None,
                     Some(categories) if categories.len() <= FEW => Categories::Few,
                     Some(categories) => Categories::Many(
@@ -173,7 +205,8 @@ impl Predictor {
             .is_some_and(|input| input.nullable)
     }
 
-    /// The value of a category's name: a name that training did not see is "other".
+    /// The value of a category's name: a name that training did not see is "other". Of an input of dates, the moment; one that is none
+    /// [`Self::takes`] refuses.
     pub fn category(&self, slot: usize, name: &str) -> Value {
         let index = match self.categories.get(slot) {
             Some(Categories::Few) => self.signature.inputs[slot]
@@ -183,6 +216,9 @@ impl Predictor {
                 .map(|index| index as u32),
             Some(Categories::Many(indexes)) => indexes.get(name).copied(),
             Some(Categories::None) | None => None,
+            Some(Categories::Dates) => {
+                return Value::Number(dates::moment(name).unwrap_or(NO_DATE));
+            }
         };
         Value::Category(index.unwrap_or(OTHER))
     }
@@ -199,7 +235,11 @@ impl Predictor {
         match &self.kernel {
             Kernel::Linear(_) | Kernel::Exponential(_) | Kernel::Forest(_) => 1,
             Kernel::Classifier(scores) => scores.classes(),
+            Kernel::Neighbours(remembered) => remembered.width(),
             Kernel::Graph(graph) => graph.width(),
+            Kernel::Remote(elsewhere) => elsewhere.width(),
+            Kernel::Blend(blend) => blend.width(),
+            Kernel::Prepared(prepared) => prepared.model.width(),
         }
     }
 
@@ -221,6 +261,15 @@ impl Predictor {
         }
         if let Kernel::Graph(graph) = &self.kernel {
             return graph.predict(row, out);
+        }
+        if let Kernel::Neighbours(remembered) = &self.kernel {
+            return remembered.predict(row, out);
+        }
+        if let Kernel::Blend(blend) = &self.kernel {
+            return blend.predict(row, out);
+        }
+        if let Kernel::Prepared(prepared) = &self.kernel {
+            return prepared.predict(row, out);
         }
         let room = out.len();
         let [number] = out else {
@@ -249,6 +298,18 @@ impl Predictor {
                 graph.predict(row, &mut number)?;
                 number[0]
             }
+            Kernel::Neighbours(remembered) => {
+                let mut number = [0.0];
+                remembered.predict(row, &mut number)?;
+                number[0]
+            }
+            Kernel::Remote(_) => return Err(PredictError::Elsewhere),
+            Kernel::Blend(blend) if blend.width() == 1 => blend.number(row)?,
+            Kernel::Blend(blend) => {
+                let width = blend.width();
+                return Err(PredictError::WrongWidth { width, room: 1 });
+            }
+            Kernel::Prepared(prepared) => return prepared.number(row),
         };
         finite(sum)
     }
@@ -258,10 +319,13 @@ impl Predictor {
     pub fn gains_from_batches(&self) -> bool {
         match &self.kernel {
             // Less than a microsecond for a row, and no less for the next one.
-            Kernel::Linear(_) | Kernel::Exponential(_) => false,
+            Kernel::Linear(_) | Kernel::Exponential(_) | Kernel::Remote(_) => false,
             Kernel::Forest(forest) => forest.steps_of_row() >= MANY_STEPS,
             Kernel::Classifier(scores) => scores.steps_of_row() >= MANY_STEPS,
+            Kernel::Neighbours(remembered) => remembered.steps_of_row() >= MANY_VALUES,
             Kernel::Graph(_) => true,
+            Kernel::Blend(blend) => blend.gains_from_batches(),
+            Kernel::Prepared(prepared) => prepared.model.gains_from_batches(),
         }
     }
 
@@ -279,7 +343,7 @@ impl Predictor {
             return vec![Err(PredictError::WrongWidth { width, room }); rows.len()];
         }
         match &self.kernel {
-            Kernel::Linear(_) | Kernel::Exponential(_) => rows
+            Kernel::Linear(_) | Kernel::Exponential(_) | Kernel::Neighbours(_) => rows
                 .iter()
                 .zip(out.chunks_mut(width))
                 .map(|(row, out)| self.predict(row.as_ref(), out))
@@ -294,6 +358,9 @@ impl Predictor {
             }
             Kernel::Classifier(scores) => scores.predict_batch(rows, out),
             Kernel::Graph(graph) => graph.predict_batch(rows, out),
+            Kernel::Remote(_) => vec![Err(PredictError::Elsewhere); rows.len()],
+            Kernel::Blend(blend) => blend.predict_batch(rows, out),
+            Kernel::Prepared(prepared) => prepared.predict_batch(rows, out),
         }
     }
 }

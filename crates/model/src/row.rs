@@ -1,5 +1,6 @@
 use domain::FieldError;
 use domain::datasets::ColumnType;
+use domain::dates;
 use domain::models::InputField;
 use serde_json::{Map, Value as Json};
 
@@ -98,6 +99,7 @@ fn read_value(
 
 fn expected(input: &InputField) -> String {
     let kind = match input.kind {
+        ColumnType::String if input.format.is_some() => dates::EXPECTED,
         ColumnType::Float => "a number",
         ColumnType::Integer => "a whole number",
         ColumnType::Boolean => "true or false",

@@ -1,8 +1,11 @@
-//! The messages of onnx.proto, with the fields that are read. Others are passed over unread, and graphs within
+//! The messages of onnx.proto, with the fields that are read or written. Others are passed over unread, and graphs within
 //! graphs stay bytes, since only that they are there matters.
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ModelProto {
+    /// Written, and not looked at.
+    #[prost(int64, tag = "1")]
+    pub(crate) ir_version: i64,
     #[prost(string, tag = "2")]
     pub(crate) producer_name: String,
     #[prost(string, tag = "3")]
@@ -11,8 +14,19 @@ pub(crate) struct ModelProto {
     pub(crate) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(crate) opset_import: Vec<OperatorSetIdProto>,
+    /// Written, and not looked at.
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<EntryProto>,
     #[prost(bytes = "vec", repeated, tag = "25")]
     pub(crate) functions: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EntryProto {
+    #[prost(string, tag = "1")]
+    pub(crate) key: String,
+    #[prost(string, tag = "2")]
+    pub(crate) value: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -27,6 +41,9 @@ pub(crate) struct OperatorSetIdProto {
 pub(crate) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub(crate) node: Vec<NodeProto>,
+    /// Written, and not looked at.
+    #[prost(string, tag = "2")]
+    pub(crate) name: String,
     #[prost(message, repeated, tag = "5")]
     pub(crate) initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]

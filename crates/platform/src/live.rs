@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::ids::{DeploymentId, ModelVersionId};
+use domain::models::RemoteHealth;
 use tokio::sync::{Notify, watch};
 
 /// Longest that a use case waits until its change is served.
@@ -23,6 +24,7 @@ struct Inner {
     wake: Notify,
     applied: watch::Sender<u64>,
     health: RwLock<HashMap<DeploymentId, Health>>,
+    engines: RwLock<HashMap<ModelVersionId, RemoteHealth>>,
 }
 
 /// How the last probe prediction of a deployment went in this process.
@@ -48,6 +50,7 @@ impl Default for Inner {
             wake: Notify::new(),
             applied: watch::Sender::new(0),
             health: RwLock::default(),
+            engines: RwLock::default(),
         }
     }
 }
@@ -107,6 +110,19 @@ impl Live {
             .collect();
         *known = health;
         changed
+    }
+
+    /// Replaces what is known of the engines that compute versions elsewhere.
+    pub fn report_engines(&self, health: HashMap<ModelVersionId, RemoteHealth>) {
+        let engines = &self.inner.engines;
+        *engines.write().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+
+    /// `None` for a version that is computed here, or whose engine has not been called from here.
+    pub fn engine(&self, version: ModelVersionId) -> Option<RemoteHealth> {
+        let engines = self.inner.engines.read();
+        let engines = engines.unwrap_or_else(PoisonError::into_inner);
+        engines.get(&version).cloned()
     }
 
     /// `None` until the deployment has been probed here.

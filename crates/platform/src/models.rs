@@ -1,3 +1,4 @@
+mod export;
 mod import;
 
 use domain::ids::{ModelId, ProjectId};
@@ -12,7 +13,8 @@ use store::models::ModelRow;
 use crate::ledger::Entry;
 use crate::{Platform, access, events, ledger, page};
 
-pub use import::{Imported, import, may_import};
+pub use export::artifact;
+pub use import::{Imported, Origin, import, may_import};
 
 /// Newest first, each by its newest version.
 pub async fn list(
@@ -55,10 +57,10 @@ pub async fn get_version(
     let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
     let model = find(&mut conn, project, name).await?;
     let found = store::models::versions(&mut conn, model.id, Some(version), true).await?;
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::not_found("model version"))
+    let found = found.into_iter().next();
+    let found = found.ok_or_else(|| Error::not_found("model version"))?;
+    let remote = platform.live.engine(found.id);
+    Ok(ModelVersion { remote, ..found })
 }
 
 /// The version that is meant, without its evaluation.
@@ -79,6 +81,21 @@ pub(crate) async fn resolve(
             .ok_or_else(|| Error::not_found("alias"))?,
     };
     let found = store::models::versions(conn, model.id, Some(version), false).await?;
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::not_found("model version"))
+}
+
+/// The version of this number, with its evaluation.
+pub(crate) async fn numbered(
+    conn: &mut Conn,
+    project: ProjectId,
+    name: &Name,
+    version: i32,
+) -> Result<ModelVersion> {
+    let model = find(conn, project, name).await?;
+    let found = store::models::versions(conn, model.id, Some(version), true).await?;
     found
         .into_iter()
         .next()

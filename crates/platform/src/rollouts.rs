@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use domain::ids::{DeploymentId, ProjectId, RolloutId};
 use domain::models::Task;
 use domain::rollouts::{Rollout, RolloutSpec, RolloutStatus};
-use domain::{Actor, Error, FieldError, Name, Permission, Result};
+use domain::{Actor, Error, FieldError, Name, Permission, Result, Timestamp};
 use store::Conn;
 use store::deployments::DeploymentRow;
 use store::rollouts::{NewRollout, RolloutRow};
@@ -36,12 +36,29 @@ pub async fn start(
     deployment: &Name,
     spec: RolloutSpec,
 ) -> Result<Rollout> {
-    let steps = spec.check()?;
+    spec.check()?;
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
-    let project_id = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let row = deployments::find_locked(&mut tx, project_id, deployment).await?;
-    let canary = deployments::version(&mut tx, project_id, &row.model, spec.version).await?;
+    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
+    let rollout = start_in(&mut tx, now, actor, project, deployment, &spec).await?;
+    tx.commit().await?;
+    platform.live.refresh().await;
+    Ok(rollout)
+}
+
+/// The same in the transaction of who has authorised already. But for a rollout that is active, what it refuses it refuses before it
+/// writes.
+pub(crate) async fn start_in(
+    conn: &mut Conn,
+    now: Timestamp,
+    actor: &Actor,
+    project_id: ProjectId,
+    deployment: &Name,
+    spec: &RolloutSpec,
+) -> Result<Rollout> {
+    let steps = spec.check()?;
+    let row = deployments::find_locked(conn, project_id, deployment).await?;
+    let canary = deployments::version(conn, project_id, &row.model, spec.version).await?;
     if canary.version == row.stable_version_id {
         let expected = format!(
             "another version than {}, which is the stable one already",
@@ -51,7 +68,7 @@ pub async fn start(
             FieldError::new("/version", "invalid", expected).got(spec.version.to_string()),
         ]));
     }
-    check_task(&mut tx, &row, spec.version).await?;
+    check_task(conn, &row, spec.version).await?;
     let label = actor.label();
     let weight = steps.first().map_or(0.0, |step| step.weight);
     let new = NewRollout {
@@ -67,8 +84,8 @@ pub async fn start(
         created_by: &label,
         at: now,
     };
-    store::rollouts::insert(&mut tx, &new).await?;
-    store::deployments::touch(&mut tx, row.id, now).await?;
+    store::rollouts::insert(conn, &new).await?;
+    store::deployments::touch(conn, row.id, now).await?;
     let reason = format!(
         "version {} takes {weight} % of the traffic as a canary",
         spec.version
@@ -83,11 +100,8 @@ pub async fn start(
             Some((spec.version, weight)),
         )),
     };
-    record(&mut tx, now, project_id, actor, deployment, change).await?;
-    let rollout = read(&mut tx, row.id, new.id).await?;
-    tx.commit().await?;
-    platform.live.refresh().await;
-    Ok(rollout)
+    record(conn, now, project_id, actor, deployment, change).await?;
+    read(conn, row.id, new.id).await
 }
 
 /// Callers of one name get numbers or labels, not now these and now those.

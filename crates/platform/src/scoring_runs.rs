@@ -3,6 +3,7 @@ mod columns;
 
 use domain::events::Topic;
 use domain::ids::{JobId, ProjectId, ScoringRunId};
+use domain::models::{ModelVersion, REMOTE};
 use domain::page::PageRequest;
 use domain::scoring_runs::{ScoringRun, ScoringSpec};
 use domain::training_runs::RunStatus;
@@ -47,6 +48,9 @@ pub async fn create(
     let dataset =
         datasets::ready_version(&mut tx, project, &spec.dataset, spec.dataset_version).await?;
     let model = models::resolve(&mut tx, project, &spec.model, &spec.version).await?;
+    if model.algorithm == REMOTE {
+        return Err(remote(&model));
+    }
     columns::check(&spec, &dataset, &model)?;
 
     let (id, job) = (ScoringRunId::at(now), JobId::at(now));
@@ -75,6 +79,18 @@ pub async fn create(
     changed(&mut tx, now, project, id, RunStatus::Queued).await?;
     tx.commit().await?;
     Ok(run)
+}
+
+/// A scoring run is a process of its own that reaches no network.
+fn remote(model: &ModelVersion) -> Error {
+    Error::Unsupported {
+        code: "not_scorable",
+        message: format!(
+            "version {} of model {} is computed by another engine, which a scoring run can not reach: send the rows to a \
+             deployment of it, 10,000 in a request at most, or score with a version that is computed here",
+            model.version, model.model
+        ),
+    }
 }
 
 /// Newest first.

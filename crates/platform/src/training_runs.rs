@@ -1,8 +1,9 @@
 mod attempt;
 mod columns;
+mod reruns;
 
 use domain::events::Topic;
-use domain::ids::{JobId, ProjectId, TrainingRunId};
+use domain::ids::{DatasetVersionId, JobId, ProjectId, TrainingRunId};
 use domain::page::PageRequest;
 use domain::training_runs::{
     LogLine, RunStatus, SplitMethod, TrainingBudget, TrainingRun, TrainingSpec,
@@ -19,6 +20,7 @@ use crate::{Limits, Platform, access, datasets, events, jobs, page};
 pub use attempt::{
     Finished, Outcome, Started, Trained, append_log, finished, report_progress, started,
 };
+pub use reruns::{list_reruns, rerun};
 
 /// The kind of the job that trains.
 pub const TRAIN_JOB: &str = "train_model";
@@ -50,17 +52,80 @@ pub async fn create(
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
     let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
+    let queued = prepared(&mut tx, project, spec).await?;
+    let run = queue(&mut tx, now, project, actor, queued).await?;
+    tx.commit().await?;
+    Ok(run)
+}
+
+/// As [`create`], in the transaction of who has authorised already. The run's dataset version is told beside it.
+pub(crate) async fn add(
+    conn: &mut Conn,
+    limits: &Limits,
+    now: Timestamp,
+    project: ProjectId,
+    actor: &Actor,
+    spec: &TrainingSpec,
+) -> Result<(TrainingRun, DatasetVersionId)> {
+    let queued = check(conn, limits, project, spec).await?;
+    let dataset_version = queued.dataset_version;
+    let run = queue(conn, now, project, actor, queued).await?;
+    Ok((run, dataset_version))
+}
+
+/// Whether [`add`] would queue it now.
+pub(crate) async fn check(
+    conn: &mut Conn,
+    limits: &Limits,
+    project: ProjectId,
+    spec: &TrainingSpec,
+) -> Result<Queued> {
+    let mut spec = spec.clone();
+    spec.check()?;
+    check_limits(&mut spec.budget, limits)?;
+    prepared(conn, project, spec).await
+}
+
+/// Fills in what was left out, for the dataset as it is now.
+async fn prepared(conn: &mut Conn, project: ProjectId, mut spec: TrainingSpec) -> Result<Queued> {
     let dataset =
-        datasets::ready_version(&mut tx, project, &spec.dataset, spec.dataset_version).await?;
+        datasets::ready_version(conn, project, &spec.dataset, spec.dataset_version).await?;
     let task = columns::check(&spec, &dataset.columns)?;
     spec.task = Some(task);
+    columns::take_dates_apart(&mut spec, &dataset.columns);
     spec.split.method = Some(spec.split.method.unwrap_or(SplitMethod::of(task)));
     spec.dataset_version = Some(dataset.version);
     if !spec.algorithm.parameters().is_empty() {
         let params = spec.algorithm.checked(spec.params.as_ref());
         spec.params = Some(params.map_err(Error::Invalid)?.to_map());
     }
+    Ok(Queued {
+        spec,
+        dataset_version: dataset.id,
+        rerun_of: None,
+    })
+}
 
+/// A run with everything that was left out filled in.
+pub(crate) struct Queued {
+    spec: TrainingSpec,
+    dataset_version: DatasetVersionId,
+    rerun_of: Option<TrainingRunId>,
+}
+
+/// Adds the run and its job. To be called last.
+async fn queue(
+    conn: &mut Conn,
+    now: Timestamp,
+    project: ProjectId,
+    actor: &Actor,
+    queued: Queued,
+) -> Result<TrainingRun> {
+    let Queued {
+        spec,
+        dataset_version,
+        rerun_of,
+    } = queued;
     let (id, job) = (TrainingRunId::at(now), JobId::at(now));
     let payload = serde_json::to_value(TrainJob { training_run: id }).map_err(Error::internal)?;
     let new_job = NewJob {
@@ -69,20 +134,20 @@ pub async fn create(
         payload: &payload,
         max_attempts: TRAIN_ATTEMPTS,
     };
-    store::jobs::enqueue(&mut tx, &new_job).await?;
+    store::jobs::enqueue(conn, &new_job).await?;
     let created_by = actor.label();
     let new = NewRun {
         id,
         project,
-        dataset_version: dataset.id,
+        dataset_version,
         spec: &spec,
         job,
+        rerun_of,
         created_by: &created_by,
         created_at: now,
     };
-    store::training_runs::insert(&mut tx, &new).await?;
-    changed(&mut tx, now, project, id, RunStatus::Queued).await?;
-    tx.commit().await?;
+    store::training_runs::insert(conn, &new).await?;
+    changed(conn, now, project, id, RunStatus::Queued).await?;
     Ok(TrainingRun {
         id,
         status: RunStatus::Queued,
@@ -93,6 +158,10 @@ pub async fn create(
         version: None,
         error: None,
         evaluation: None,
+        rerun_of,
+        reproduction: None,
+        trainer: None,
+        retraining: None,
         attempt: 0,
         created_by,
         created_at: now,
@@ -161,7 +230,9 @@ pub async fn get(
 ) -> Result<TrainingRun> {
     let mut conn = platform.store.read().await?;
     let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
-    Ok(find(&mut conn, project, id).await?.run)
+    let mut run = find(&mut conn, project, id).await?.run;
+    run.retraining = store::retraining::origin(&mut conn, id).await?;
+    Ok(run)
 }
 
 /// Stops a run. One that waits ends here; one that runs ends when its worker has stopped it, a moment later: until then it

@@ -1,6 +1,5 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use domain::api_keys::RateLimit;
 use domain::budgets::Budget;
@@ -59,12 +58,12 @@ impl Key {
         self.limit.rate()
     }
 
-    /// Takes one request, which has arrived at this moment, from the key's limit, and if there is one left from its budget.
+    /// Takes one request from the key's limit, and if there is one left from its budget.
     ///
     /// # Errors
     /// `RateLimited` and `BudgetUsedUp`, with the seconds until another try may succeed.
-    pub fn take(&self, now: Timestamp, arrived: Instant) -> (Result<()>, Allowance) {
-        let mut allowance = self.limit.take(arrived);
+    pub fn take(&self, now: Timestamp) -> (Result<()>, Allowance) {
+        let mut allowance = self.limit.take();
         if let Some(retry_after) = allowance.retry_after {
             return (Err(Error::RateLimited { retry_after }), allowance);
         }

@@ -12,6 +12,7 @@ pub mod predict;
 pub mod predictions;
 mod random;
 pub mod recorder;
+pub mod remote;
 pub mod request;
 pub mod room;
 pub mod snapshot;

@@ -1,20 +1,23 @@
 //! From a checked caller and a body to an answer: route, read, predict, record. A canary that fails is stood in for by the
 //! stable version within the request.
 
-use std::sync::Arc;
+mod elsewhere;
+
 use std::time::{Duration, Instant};
 
 use domain::predictions::Route;
 use domain::{Error, FieldError, Result, Timestamp};
 use model::Predictor;
 
-use crate::batcher::{Batcher, Computed, NotComputed};
+use crate::batcher::Computed;
 use crate::dialects::{Dialect, Predicted, Written};
 use crate::predictions::Predictions;
 use crate::recorder::{Counters, Outcome, Recorder, Sample};
+use crate::remote::{Deadline, Trouble};
 use crate::request::Rows;
 use crate::snapshot::{Arm, Canary, Deployment};
 use crate::versions::{self, Version};
+use elsewhere::{Place, attempt_in_batch, of_canary};
 
 /// Seconds after which a deployment that can not answer may.
 const NOT_READY_RETRY: u64 = 5;
@@ -83,7 +86,7 @@ pub async fn from_deployment_in_batch<D: Dialect + Sync>(
     recorder: &Recorder,
     deployment: &Deployment,
     request: &Request<'_, D>,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Answer> {
     let stable = async || {
         check_ready(deployment)?;
@@ -92,7 +95,8 @@ pub async fn from_deployment_in_batch<D: Dialect + Sync>(
             counters,
             batcher,
         } = &deployment.stable;
-        let attempted = attempt_in_batch(version, batcher, Route::Stable, request, deadline).await;
+        let place = Place::of(recorder, batcher, deadline);
+        let attempted = attempt_in_batch(version, place, Route::Stable, request).await;
         settle(recorder, version, counters, request, attempted)
     };
     let Some(canary) = canary(deployment, request.routing_key, request.forced) else {
@@ -101,7 +105,8 @@ pub async fn from_deployment_in_batch<D: Dialect + Sync>(
     let Arm {
         version, batcher, ..
     } = &canary.arm;
-    let attempted = attempt_in_batch(version, batcher, Route::Canary, request, deadline).await;
+    let place = Place::of(recorder, batcher, of_canary(version, deadline));
+    let attempted = attempt_in_batch(version, place, Route::Canary, request).await;
     match try_canary(recorder, canary, request, attempted) {
         Ok(answer) => Ok(answer),
         Err(fallen) => fallen.land(canary, stable().await),
@@ -128,7 +133,12 @@ fn try_canary<D: Dialect>(
         Ok(done) => return Ok(finish(recorder, version, counters, request, done)),
         Err(failed) => failed,
     };
-    if let Failed::Model(reason) = &failed {
+    let reason = match &failed {
+        Failed::Model(reason) => Some(reason.clone()),
+        Failed::Engine(trouble) => Some(trouble.to_string()),
+        Failed::LetGo | Failed::Crowded(_) | Failed::Unfit(_) | Failed::Refused(_) => None,
+    };
+    if let Some(reason) = reason {
         let deployment = counters.subject().deployment.as_ref();
         let deployment = deployment.map_or("", |(_, name)| name.as_str());
         tracing::debug!(
@@ -238,10 +248,11 @@ pub async fn from_version_in_batch<D: Dialect + Sync>(
     recorder: &Recorder,
     version: &Version,
     request: &Request<'_, D>,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Answer> {
     let batcher = version.batcher(recorder);
-    let attempted = attempt_in_batch(version, batcher, Route::Pinned, request, deadline).await;
+    let place = Place::of(recorder, batcher, deadline);
+    let attempted = attempt_in_batch(version, place, Route::Pinned, request).await;
     let counters = version.counters(recorder);
     settle(recorder, version, counters, request, attempted)
 }
@@ -291,6 +302,13 @@ fn settle<D: Dialect>(
             counters.record_refused();
             Err(Error::Invalid(errors))
         }
+        Err(Failed::Engine(trouble)) => {
+            let micros = micros(request.arrived, Instant::now());
+            counters.record(Outcome::Failed, micros);
+            log(recorder, version, counters, request, micros, None);
+            tracing::warn!(model = %version.model, version = version.number, request_id = request.request_id, %trouble, "an engine gave no prediction");
+            Err(trouble.error(&version.model, version.number))
+        }
         Err(Failed::Model(reason)) => {
             let micros = micros(request.arrived, Instant::now());
             counters.record(Outcome::Failed, micros);
@@ -319,6 +337,8 @@ enum Failed {
     Unfit(Error),
     Refused(Vec<FieldError>),
     Model(String),
+    /// The engine that computes it did not.
+    Engine(Trouble),
 }
 
 fn attempt<D: Dialect>(
@@ -329,54 +349,23 @@ fn attempt<D: Dialect>(
     let loaded = version.predictor();
     let predictor = loaded.as_deref().ok_or_else(|| not_loaded(version))?;
     let read = read(predictor, request)?;
+    let predictions = versions::predict(predictor, &read.rows).map_err(|reason| {
+        // It was loaded only now, and nobody here can wait for its engine.
+        if predictor.remote().is_some() {
+            Failed::LetGo
+        } else {
+            Failed::Model(reason)
+        }
+    });
     let computed = Computed {
-        predictions: versions::predict(predictor, &read.rows).map_err(Failed::Model)?,
+        predictions: predictions?,
         queued: None,
     };
     write(version, predictor, route, request, read, computed)
 }
 
-async fn attempt_in_batch<D: Dialect>(
-    version: &Version,
-    batcher: &Arc<Batcher>,
-    route: Route,
-    request: &Request<'_, D>,
-    deadline: Instant,
-) -> Result<Done, Failed> {
-    // Of two arms it may be the other one that gains from it.
-    if !version.gains_from_batches() {
-        return attempt(version, route, request);
-    }
-    let predictor = version.predictor_owned();
-    let predictor = predictor.ok_or_else(|| not_loaded(version))?;
-    let mut read = read(&predictor, request)?;
-    let rows = std::mem::take(&mut read.rows);
-    let computed = batcher.predict(&predictor, rows, deadline.into()).await;
-    let computed = computed.map_err(|refused| not_computed(version, refused))?;
-    write(version, &predictor, route, request, read, computed)
-}
-
 fn not_loaded(version: &Version) -> Failed {
     version.problem().map_or(Failed::LetGo, Failed::Model)
-}
-
-fn not_computed(version: &Version, refused: NotComputed) -> Failed {
-    let crowded = |why: &str| {
-        let message = format!(
-            "version {} of model {} {why}: send fewer at once, or ask for more",
-            version.number, version.model
-        );
-        Failed::Crowded(Error::Overloaded {
-            message,
-            retry_after: 1,
-        })
-    };
-    match refused {
-        NotComputed::Failed(reason) => Failed::Model(reason),
-        NotComputed::Full => crowded("has as many rows waiting as it may"),
-        NotComputed::Late => crowded("did not come to this request in time"),
-        NotComputed::Lost => Failed::Crowded(Error::not_yet("the server is stopping", 1)),
-    }
 }
 
 /// A body that was read.

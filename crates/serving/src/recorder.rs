@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::batcher::Batchers;
 use crate::gate::Gates;
 use crate::predictions::Predictions;
+use crate::remote::Engines;
 
 pub use counters::{Counters, Counts, Outcome, Subject};
 
@@ -110,6 +111,8 @@ pub struct Recorder {
     pub gates: Gates,
     /// Whatever is computed together is counted by them.
     pub batchers: Batchers,
+    /// Whatever is computed elsewhere is computed by them.
+    pub engines: Engines,
 }
 
 type RollupKey = (DeploymentId, i32, Route, i64);
@@ -197,6 +200,7 @@ impl Recorder {
             samples: Mutex::default(),
             gates: Gates::default(),
             batchers: Batchers::default(),
+            engines: Engines::default(),
         }
     }
 

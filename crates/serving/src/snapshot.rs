@@ -96,7 +96,12 @@ impl Deployment {
         std::iter::once(&self.stable).chain(canary)
     }
 
-    /// Whether any of them computes requests together.
+    /// Whether another engine computes any of them.
+    pub fn is_remote(&self) -> bool {
+        self.arms().any(|arm| arm.version.is_remote())
+    }
+
+    /// Whether any of them computes requests together, or leaves them to another engine.
     #[inline]
     pub fn gains_from_batches(&self) -> bool {
         let canary = self.canary.as_ref();
@@ -389,11 +394,11 @@ impl Snapshot {
             .map(|deployment| {
                 let health = Health {
                     stable: deployment.stable.version.id,
-                    problem: deployment.stable.version.problem(),
+                    problem: deployment.stable.version.trouble(),
                     canary_problem: deployment
                         .canary
                         .as_ref()
-                        .and_then(|canary| canary.arm.version.problem()),
+                        .and_then(|canary| canary.arm.version.trouble()),
                     is_loaded: deployment.stable.version.is_loaded(),
                     cold_start: deployment.stable.version.cold_start(),
                 };
@@ -402,7 +407,7 @@ impl Snapshot {
             .collect()
     }
 
-    pub(crate) fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
         self.versions.values()
     }
 

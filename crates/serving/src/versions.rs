@@ -7,7 +7,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use domain::datasets::ColumnType;
 use domain::deployments::Capacity;
 use domain::ids::ModelVersionId;
-use domain::models::Signature;
+use domain::models::{RemoteToken, Signature};
 use domain::predictions::Route;
 use domain::serving::ServingVersion;
 use domain::{Error, Name, Timestamp};
@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::batcher::{Batched, Batcher, Settings};
 use crate::gate::Gate;
 use crate::recorder::{Counters, Recorder, Subject};
+use crate::remote::{Engine, EngineName};
 use crate::request::Rows;
 
 /// How long a version that could not be loaded is left alone.
@@ -32,8 +33,11 @@ pub struct Version {
     pub sha256: String,
     project: Name,
     predictor: ArcSwapOption<Predictor>,
-    /// As its model said when it was loaded.
+    /// As its model said when it was loaded; also of one that another engine computes.
     gains_from_batches: AtomicBool,
+    /// What computes it, if that is another engine. Made when it is first asked.
+    engine: OnceLock<Arc<Engine>>,
+    remote_token: Option<RemoteToken>,
     /// Bytes of its artifact, which are about what it takes in memory; 0 while it is not loaded.
     bytes: AtomicUsize,
     /// When it was last asked for, in Unix milliseconds.
@@ -64,6 +68,8 @@ impl Version {
             project: project.clone(),
             predictor: ArcSwapOption::empty(),
             gains_from_batches: AtomicBool::new(false),
+            engine: OnceLock::new(),
+            remote_token: version.remote_token.clone(),
             bytes: AtomicUsize::new(0),
             used: AtomicI64::new(i64::MIN),
             expected: AtomicI64::new(i64::MIN),
@@ -87,7 +93,8 @@ impl Version {
         self.predictor.load_full()
     }
 
-    /// Whether requests for it are computed together. Decided once, when it is loaded: a request only looks it up.
+    /// Whether requests for it are computed elsewhere than where they are: together, or by another engine. Decided once, when it
+    /// is loaded: a request only looks it up.
     #[inline]
     pub fn gains_from_batches(&self) -> bool {
         self.gains_from_batches.load(Ordering::Relaxed)
@@ -95,6 +102,38 @@ impl Version {
 
     pub fn is_loaded(&self) -> bool {
         self.predictor().is_some()
+    }
+
+    /// Whether another engine computes it; `false` while it is not loaded.
+    pub fn is_remote(&self) -> bool {
+        self.gains_from_batches()
+            && self
+                .predictor()
+                .as_deref()
+                .is_some_and(|predictor| predictor.remote().is_some())
+    }
+
+    /// What computes it, if that is another engine and it was loaded once.
+    pub fn engine(&self, recorder: &Recorder) -> Option<&Arc<Engine>> {
+        if let Some(engine) = self.engine.get() {
+            return Some(engine);
+        }
+        let predictor = self.predictor();
+        let remote = predictor.as_deref()?.remote()?;
+        let name = EngineName {
+            project: self.project.clone(),
+            model: self.model.clone(),
+            version: self.number,
+        };
+        let token = self.remote_token.as_ref();
+        let engine = Arc::new(recorder.engines.engine(name, remote, token)?);
+        Some(self.engine.get_or_init(|| engine))
+    }
+
+    /// Why it can not answer now, in one sentence, or why its engine can not.
+    pub fn trouble(&self) -> Option<String> {
+        let of_engine = || self.engine.get()?.health().problem;
+        self.problem().or_else(of_engine)
     }
 
     /// Bytes of its artifact while it is loaded, else 0.
@@ -219,8 +258,9 @@ impl Version {
         // Nobody finds it before it is known whether it may answer.
         if let Ok(((predictor, _), bytes)) = prepared {
             self.bytes.store(bytes, Ordering::Relaxed);
+            let is_elsewhere = predictor.gains_from_batches() || predictor.remote().is_some();
             self.gains_from_batches
-                .store(predictor.gains_from_batches(), Ordering::Relaxed);
+                .store(is_elsewhere, Ordering::Relaxed);
             self.predictor.store(Some(Arc::new(predictor)));
         }
     }
@@ -251,6 +291,10 @@ pub fn let_go() -> Error {
 
 /// Predicts the row that the signature shows as an example.
 fn probe(predictor: &Predictor) -> Result<(), String> {
+    // Whether an engine answers is looked at again and again: loading waits for nobody.
+    if predictor.remote().is_some() {
+        return Ok(());
+    }
     let row = sample(predictor.signature());
     let values = check_row(predictor, None, &row).map_err(|errors| {
         let error = Error::Invalid(errors);

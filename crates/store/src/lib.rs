@@ -17,10 +17,13 @@ pub mod ledger;
 mod listener;
 pub mod members;
 pub mod metrics;
+pub mod model_cards;
 pub mod models;
 pub mod overview;
 pub mod predictions;
 pub mod projects;
+pub mod remote_tokens;
+pub mod retraining;
 pub mod rollouts;
 pub mod scoring_runs;
 #[cfg(feature = "scratch")]

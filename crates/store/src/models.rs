@@ -85,6 +85,7 @@ impl Row {
             sha256: self.sha256,
             bytes: self.bytes as u64,
             evaluation: self.evaluation.map(|evaluation| evaluation.0),
+            remote: None,
         })
     }
 }
@@ -220,6 +221,28 @@ pub async fn versions(
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Row::into_version).collect()
+}
+
+/// The version that a training run made.
+pub async fn version_of_run(
+    conn: &mut Conn,
+    run: TrainingRunId,
+    with_evaluation: bool,
+) -> Result<Option<ModelVersion>> {
+    let made = sqlx::query!(
+        "SELECT model_id, version FROM model_versions WHERE training_run_id = $1",
+        run.0
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(made) = made else { return Ok(None) };
+    let found = versions(
+        conn,
+        ModelId(made.model_id),
+        Some(made.version),
+        with_evaluation,
+    );
+    Ok(found.await?.into_iter().next())
 }
 
 /// The row of one version.

@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use domain::Timestamp;
 use domain::ids::{DatasetVersionId, JobId, ProjectId, TrainingRunId};
 use domain::models::Evaluation;
-use domain::training_runs::{LogLevel, LogLine, Progress, RunError, TrainingRun, TrainingSpec};
+use domain::training_runs::{
+    LogLevel, LogLine, Progress, Reproduction, RunError, TrainingRun, TrainingSpec,
+};
+use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 use time::OffsetDateTime;
 
@@ -19,6 +22,8 @@ pub struct NewRun<'a> {
     /// With everything that was left out filled in.
     pub spec: &'a TrainingSpec,
     pub job: JobId,
+    /// The run that this one trains again.
+    pub rerun_of: Option<TrainingRunId>,
     pub created_by: &'a str,
     pub created_at: Timestamp,
 }
@@ -38,6 +43,9 @@ pub enum Ending<'a> {
     Succeeded {
         metrics: &'a BTreeMap<String, f64>,
         evaluation: &'a Evaluation,
+        trainer: &'a str,
+        /// Of a re-run.
+        reproduction: Option<&'a Reproduction>,
     },
     Failed(&'a RunError),
     Cancelled,
@@ -56,6 +64,9 @@ struct Row {
     evaluation: Option<Json<Evaluation>>,
     error: Option<Json<RunError>>,
     version: Option<i32>,
+    rerun_of: Option<Uuid>,
+    reproduction: Option<Json<Reproduction>>,
+    trainer: Option<String>,
     attempt: i32,
     created_by: String,
     created_at: OffsetDateTime,
@@ -75,6 +86,10 @@ impl Row {
             version: self.version,
             error: self.error.map(|error| error.0),
             evaluation: self.evaluation.map(|evaluation| evaluation.0),
+            rerun_of: self.rerun_of.map(TrainingRunId),
+            reproduction: self.reproduction.map(|reproduction| reproduction.0),
+            trainer: self.trainer,
+            retraining: None,
             attempt: self.attempt,
             created_by: self.created_by,
             created_at: self.created_at.into(),
@@ -93,14 +108,15 @@ impl Row {
 /// The job must be there already.
 pub async fn insert(conn: &mut Conn, new: &NewRun<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO training_runs (id, project_id, dataset_version_id, model, spec, status, job_id, created_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8)",
+        "INSERT INTO training_runs (id, project_id, dataset_version_id, model, spec, status, job_id, rerun_of, created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9)",
         new.id.0,
         new.project.0,
         new.dataset_version.0,
         new.spec.model.as_str(),
         to_json("training_runs.spec", new.spec)?,
         new.job.0,
+        new.rerun_of.map(|id| id.0),
         new.created_by,
         new.created_at.into_inner(),
     )
@@ -115,6 +131,7 @@ pub async fn find(conn: &mut Conn, id: TrainingRunId) -> Result<Option<RunOfProj
         r#"SELECT r.id, r.project_id, r.dataset_version_id, r.job_id, r.model, r.spec AS "spec: Json<TrainingSpec>", r.status,
                   r.progress AS "progress: Json<Progress>", r.metrics AS "metrics: Json<BTreeMap<String, f64>>",
                   r.evaluation AS "evaluation: Json<Evaluation>", r.error AS "error: Json<RunError>", v.version AS "version?",
+                  r.rerun_of, r.reproduction AS "reproduction: Json<Reproduction>", r.trainer,
                   r.attempt, r.created_by, r.created_at, r.started_at, r.finished_at
            FROM training_runs r LEFT JOIN model_versions v ON v.training_run_id = r.id
            WHERE r.id = $1"#,
@@ -147,6 +164,7 @@ pub async fn list(
         r#"SELECT r.id, r.project_id, r.dataset_version_id, r.job_id, r.model, r.spec AS "spec: Json<TrainingSpec>", r.status,
                   r.progress AS "progress: Json<Progress>", r.metrics AS "metrics: Json<BTreeMap<String, f64>>",
                   NULL::jsonb AS "evaluation: Json<Evaluation>", r.error AS "error: Json<RunError>", v.version AS "version?",
+                  r.rerun_of, r.reproduction AS "reproduction: Json<Reproduction>", r.trainer,
                   r.attempt, r.created_by, r.created_at, r.started_at, r.finished_at
            FROM training_runs r LEFT JOIN model_versions v ON v.training_run_id = r.id
            WHERE r.project_id = $1 AND (NOT $2 OR r.status IN ('queued', 'running'))
@@ -156,6 +174,26 @@ pub async fn list(
         filter.active_only,
         before_at,
         before_id,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| row.into_run().map(|found| found.run))
+        .collect()
+}
+
+/// The re-runs of a run, newest first, without their evaluations.
+pub async fn reruns(conn: &mut Conn, of: TrainingRunId, limit: i64) -> Result<Vec<TrainingRun>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT r.id, r.project_id, r.dataset_version_id, r.job_id, r.model, r.spec AS "spec: Json<TrainingSpec>", r.status,
+                  r.progress AS "progress: Json<Progress>", r.metrics AS "metrics: Json<BTreeMap<String, f64>>",
+                  NULL::jsonb AS "evaluation: Json<Evaluation>", r.error AS "error: Json<RunError>", NULL::integer AS version,
+                  r.rerun_of, r.reproduction AS "reproduction: Json<Reproduction>", r.trainer,
+                  r.attempt, r.created_by, r.created_at, r.started_at, r.finished_at
+           FROM training_runs r WHERE r.rerun_of = $1 ORDER BY r.created_at DESC, r.id DESC LIMIT $2"#,
+        of.0,
         limit,
     )
     .fetch_all(conn)
@@ -206,6 +244,16 @@ pub async fn project(conn: &mut Conn, id: TrainingRunId) -> Result<Option<Projec
     Ok(project.map(ProjectId))
 }
 
+/// What the end of a run writes beside its status.
+#[derive(Default)]
+struct Written<'a> {
+    metrics: Option<Value>,
+    evaluation: Option<Value>,
+    error: Option<Value>,
+    trainer: Option<&'a str>,
+    reproduction: Option<Value>,
+}
+
 /// Ends a run that has not ended yet. `false`: it had.
 pub async fn end(
     conn: &mut Conn,
@@ -213,34 +261,41 @@ pub async fn end(
     ending: &Ending<'_>,
     now: Timestamp,
 ) -> Result<bool> {
-    let (status, metrics, evaluation, error) = match ending {
+    let mut written = Written::default();
+    let status = match ending {
         Ending::Succeeded {
             metrics,
             evaluation,
-        } => (
-            "succeeded",
-            Some(to_json("training_runs.metrics", metrics)?),
-            Some(to_json("training_runs.evaluation", evaluation)?),
-            None,
-        ),
-        Ending::Failed(error) => (
-            "failed",
-            None,
-            None,
-            Some(to_json("training_runs.error", error)?),
-        ),
-        Ending::Cancelled => ("cancelled", None, None, None),
+            trainer,
+            reproduction,
+        } => {
+            written.metrics = Some(to_json("training_runs.metrics", metrics)?);
+            written.evaluation = Some(to_json("training_runs.evaluation", evaluation)?);
+            written.trainer = Some(*trainer);
+            written.reproduction = reproduction
+                .map(|reproduction| to_json("training_runs.reproduction", reproduction))
+                .transpose()?;
+            "succeeded"
+        }
+        Ending::Failed(error) => {
+            written.error = Some(to_json("training_runs.error", error)?);
+            "failed"
+        }
+        Ending::Cancelled => "cancelled",
     };
     let done = sqlx::query!(
-        r#"UPDATE training_runs SET status = $2, metrics = $3, evaluation = $4, error = $5, finished_at = $6,
+        r#"UPDATE training_runs SET status = $2, metrics = $3, evaluation = $4, error = $5, finished_at = $6, trainer = $7,
+               reproduction = $8,
                progress = CASE WHEN $2 = 'succeeded' THEN '{"stage": "package", "fraction": 1.0}'::jsonb ELSE progress END
            WHERE id = $1 AND finished_at IS NULL"#,
         id.0,
         status,
-        metrics,
-        evaluation,
-        error,
+        written.metrics,
+        written.evaluation,
+        written.error,
         now.into_inner(),
+        written.trainer,
+        written.reproduction,
     )
     .execute(conn)
     .await?;

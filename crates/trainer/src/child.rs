@@ -12,11 +12,13 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use domain::FieldError;
 use domain::datasets::{DataFormat, Profile};
 use domain::models::{Evaluation, GivenSignature, Signature};
-use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, TrainingSpec};
+use domain::retraining::Comparison;
+use domain::training_runs::{Algorithm, LogLevel, Progress, Recipe, RunError, TrainingSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
@@ -25,7 +27,8 @@ pub use death::death;
 
 use crate::failure::failure;
 use crate::{
-    DataError, NotImported, ScoreSpec, ScoredTable, TrainEvent, import, profile, score, train,
+    DataError, NotImported, Rival, ScoreSpec, ScoredTable, TrainEvent, compare, import, profile,
+    score, train, train_again,
 };
 
 /// A request of more bytes than this is refused.
@@ -46,6 +49,11 @@ pub enum ChildRequest {
         path: PathBuf,
         format: DataFormat,
         spec: Box<TrainingSpec>,
+        /// Of a re-run of `auto`, what it had chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recipe: Option<Box<Recipe>>,
+        /// Whom the new model is compared with.
+        rival: Option<Rival>,
         /// Where the artifact goes: an empty file that is there already. Whoever made it gives it a lasting name.
         output: PathBuf,
         limits: ChildLimits,
@@ -123,6 +131,8 @@ pub struct TrainedModel {
     pub metrics: std::collections::BTreeMap<String, f64>,
     pub signature: Signature,
     pub evaluation: Evaluation,
+    /// With the rival, if there is one.
+    pub comparison: Option<Comparison>,
     /// Of the artifact, hexadecimal.
     pub sha256: String,
     pub bytes: u64,
@@ -198,19 +208,34 @@ fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessa
             path,
             format,
             spec,
+            recipe,
+            rival,
             output,
             ..
         } => {
-            let trained = train(path, *format, spec, &mut |event| match event {
+            let until = Instant::now() + time_to_compare(spec);
+            let mut tell = |event| match event {
                 TrainEvent::Progress(progress) => speaker.progress(progress),
                 TrainEvent::Log { level, message } => {
                     speaker.say(&ChildMessage::Log { level, message });
                 }
-            });
+            };
+            let trained = match recipe {
+                None => train(path, *format, spec, &mut tell),
+                Some(recipe) => train_again(path, *format, spec, recipe, &mut tell),
+            };
             let written =
                 trained.and_then(|trained| write(output, &trained.artifact).map(|()| trained));
             match written {
                 Ok(trained) => ChildMessage::Trained(Box::new(TrainedModel {
+                    comparison: rival.as_ref().map(|rival| {
+                        let compare = || compare(path, *format, rival, &trained, until);
+                        // What goes wrong here must not lose the model.
+                        catch_unwind(AssertUnwindSafe(compare)).unwrap_or_else(|_| {
+                            let reason = "comparing ended in a bug of the program".to_owned();
+                            Comparison::NotComparable { reason }
+                        })
+                    }),
                     sha256: hex::encode(Sha256::digest(&trained.artifact)),
                     bytes: trained.artifact.len() as u64,
                     algorithm: trained.algorithm,
@@ -258,6 +283,11 @@ fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessa
             }
         }
     }
+}
+
+/// A model that took nearly all of the run's time is worth more than what it is compared with.
+fn time_to_compare(spec: &TrainingSpec) -> Duration {
+    Duration::from_secs(spec.budget.seconds.into()).mul_f64(0.97)
 }
 
 /// Returns only when the bytes are on the disk.

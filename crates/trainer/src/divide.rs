@@ -87,13 +87,20 @@ impl<'t> Division<'t> {
     /// `rows` in at most `count` folds, as they were held out. Those of a classification have the same share of each class, unless
     /// they go by a column, and those that could not learn of a class that others have are left out.
     pub(crate) fn folds(&self, rows: &[u32], count: usize) -> Vec<RowSplit> {
+        self.folds_again(rows, count, 0)
+    }
+
+    /// The same, with other rows together each `time`, of which the first is 0. Time goes by but once: there are none after that.
+    pub(crate) fn folds_again(&self, rows: &[u32], count: usize, time: u64) -> Vec<RowSplit> {
         let is_classification = self.target.classes.is_some();
+        let seed = self.seed.wrapping_add(time);
         let folds = match self.by {
             By::Random | By::Class if is_classification => {
-                fold_stratified(&self.classes(rows), count, self.seed)
+                fold_stratified(&self.classes(rows), count, seed)
             }
-            By::Random | By::Class => fold(rows.len() as u32, count, self.seed),
-            By::Group(groups) => fold_groups(&of(groups, rows), count, self.seed),
+            By::Random | By::Class => fold(rows.len() as u32, count, seed),
+            By::Group(groups) => fold_groups(&of(groups, rows), count, seed),
+            By::Time(_) if time > 0 => Vec::new(),
             By::Time(moments) => fold_time(&of(moments, rows), count),
         };
         let mut folds: Vec<RowSplit> = folds.into_iter().map(|fold| fold.of(rows)).collect();
@@ -102,6 +109,46 @@ impl<'t> Division<'t> {
             folds.retain(|fold| self.class_count(&fold.train) == all);
         }
         folds
+    }
+
+    /// About `most` of these rows: drawn as rows are held out, or spread evenly over time.
+    pub(crate) fn some(&self, rows: &[u32], most: usize) -> Vec<u32> {
+        if rows.len() <= most {
+            return rows.to_vec();
+        }
+        let share = most as f64 / rows.len() as f64;
+        let is_classification = self.target.classes.is_some();
+        let mut some = match self.by {
+            By::Time(_) => {
+                let step = rows.len().div_ceil(most.max(1));
+                rows.iter().copied().step_by(step).collect()
+            }
+            By::Group(groups) => {
+                split_groups(&of(groups, rows), share, self.seed)
+                    .of(rows)
+                    .test
+            }
+            By::Random | By::Class if is_classification => {
+                split_stratified(&self.classes(rows), share, self.seed)
+                    .of(rows)
+                    .test
+            }
+            By::Random | By::Class => split(rows.len() as u32, share, self.seed).of(rows).test,
+        };
+        if is_classification {
+            // Nobody can learn of a class that is in no row.
+            let mut is_there = vec![false; self.target.classes.as_ref().map_or(0, Vec::len)];
+            for class in self.classes(&some) {
+                is_there[class as usize] = true;
+            }
+            for (&row, class) in rows.iter().zip(self.classes(rows)) {
+                if !std::mem::replace(&mut is_there[class as usize], true) {
+                    some.push(row);
+                }
+            }
+            some.sort_unstable();
+        }
+        if some.is_empty() { rows.to_vec() } else { some }
     }
 
     fn classes(&self, rows: &[u32]) -> Vec<u32> {

@@ -3,24 +3,29 @@
 mod classification;
 mod curves;
 mod permutation;
+mod segments;
 
 use std::collections::BTreeMap;
 
 use domain::datasets::HistogramBar;
 use domain::models::{ClassEvaluation, EvaluationPoint};
 use domain::training_runs::RunError;
-use model::{Predictor, Value};
+use model::{PredictError, Predictor, Value};
 
 use crate::failure::{failure, reserve};
+use crate::fit::threads;
 use crate::profile::Histogram;
 use crate::target::Target;
 use classification::Judged;
 
 pub(crate) use classification::loss;
 pub(crate) use permutation::{Dealing, REPEATS, permutation};
+pub(crate) use segments::segments;
 
 const POINTS: usize = 500;
 const RESIDUAL_BARS: usize = 30;
+/// Held-out rows that are predicted together.
+const BLOCK: usize = 8_192;
 
 pub(crate) struct HeldOut {
     pub(crate) metrics: BTreeMap<String, f64>,
@@ -29,6 +34,8 @@ pub(crate) struct HeldOut {
     /// Actual minus predicted.
     pub(crate) residuals: Vec<HistogramBar>,
     pub(crate) classification: Option<ClassEvaluation>,
+    /// Of each row: of a regression the square of its error, of a classification its log loss.
+    pub(crate) losses: Vec<f64>,
 }
 
 /// Predicts the rows `test` with the model as it will be served, and compares with `target`. Beside it stands what one would say
@@ -43,21 +50,28 @@ pub(crate) fn evaluate(
 ) -> Result<HeldOut, RunError> {
     let width = predictor.width();
     let mut predicted = reserve(test.len() * width, "the held-out predictions")?;
-    let mut row_values = vec![Value::Missing; predictor.len()];
-    for (done, &row) in test.iter().enumerate() {
-        values(row, &mut row_values);
-        predicted.resize(predicted.len() + width, 0.0);
-        let out = &mut predicted[done * width..];
-        predictor.predict(&row_values, out).map_err(|error| {
-            failure(
-                "internal",
-                format!("held-out row {}: {error}", row + 1),
-                "Look for extreme values in the features and remove them.",
-            )
-        })?;
-        if done % 65_536 == 0 {
-            progress(done as f64 / test.len() as f64);
+    let inputs = predictor.len();
+    let mut block = vec![Value::Missing; BLOCK.min(test.len()) * inputs];
+    for (number, rows) in test.chunks(BLOCK).enumerate() {
+        for (&row, row_values) in rows.iter().zip(block.chunks_mut(inputs.max(1))) {
+            values(row, row_values);
         }
+        let begin = predicted.len();
+        predicted.resize(begin + rows.len() * width, 0.0);
+        let block: Vec<&[Value]> = block.chunks(inputs.max(1)).take(rows.len()).collect();
+        for (row, done) in rows
+            .iter()
+            .zip(together(predictor, &block, &mut predicted[begin..]))
+        {
+            done.map_err(|error| {
+                failure(
+                    "internal",
+                    format!("held-out row {}: {error}", row + 1),
+                    "Look for extreme values in the features and remove them.",
+                )
+            })?;
+        }
+        progress((number * BLOCK) as f64 / test.len() as f64);
     }
     let actual = test.iter().map(|&row| target.values[row as usize]);
     let mut held_out = match &target.classes {
@@ -76,18 +90,52 @@ pub(crate) fn evaluate(
                 predicted,
                 shares: shares(train, target, classes.len()),
             };
+            let rows = judged.predicted.chunks_exact(width).zip(&judged.actual);
+            let losses = rows
+                .map(|(predicted, &class)| loss(predicted[class]))
+                .collect();
             let areas = judged.areas();
             HeldOut {
                 metrics: judged.metrics(&areas),
                 points: Vec::new(),
                 residuals: Vec::new(),
                 classification: Some(judged.evaluation(classes, &areas)),
+                losses,
             }
         }
     };
     let metrics = &mut held_out.metrics;
     metrics.insert("test_rows".to_owned(), test.len() as f64);
     Ok(held_out)
+}
+
+/// What the model says of these rows, one behind the other in `out`. Trees take long enough for threads to be worth it.
+fn together(
+    predictor: &Predictor,
+    rows: &[&[Value]],
+    out: &mut [f64],
+) -> Vec<Result<(), PredictError>> {
+    let share = rows.len().div_ceil(threads()).max(1);
+    if !predictor.gains_from_batches() || rows.len() == share {
+        return predictor.predict_batch(rows, out);
+    }
+    let parts = rows
+        .chunks(share)
+        .zip(out.chunks_mut(share * predictor.width()));
+    std::thread::scope(|scope| {
+        let started: Vec<_> = parts
+            .map(|(rows, out)| {
+                let thread = std::thread::Builder::new();
+                thread.spawn_scoped(scope, move || predictor.predict_batch(rows, out))
+            })
+            .collect();
+        let done = started.into_iter().zip(rows.chunks(share));
+        done.flat_map(|(thread, rows)| {
+            let done = thread.ok().and_then(|thread| thread.join().ok());
+            done.unwrap_or_else(|| vec![Err(PredictError::NotComputed); rows.len()])
+        })
+        .collect()
+    })
 }
 
 /// Of each class, the share of the rows.
@@ -117,6 +165,10 @@ fn regression(points: Vec<EvaluationPoint>, baseline: f64) -> Result<HeldOut, Ru
             "Look for extreme values in the target and the features, and remove them.",
         ));
     }
+    let squares = points
+        .iter()
+        .map(|point| (point.actual - point.predicted).powi(2));
+    let losses = squares.collect();
     let residuals = residuals(&points);
     Ok(HeldOut {
         metrics: metrics
@@ -126,6 +178,7 @@ fn regression(points: Vec<EvaluationPoint>, baseline: f64) -> Result<HeldOut, Ru
         residuals,
         points: spread(points),
         classification: None,
+        losses,
     })
 }
 

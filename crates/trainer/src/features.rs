@@ -3,18 +3,25 @@
 mod categorical;
 mod numeric;
 
+use std::borrow::Cow;
+
 use domain::datasets::ColumnType;
 use domain::models::DroppedColumn;
-use model::OTHER;
+use model::{OTHER, Step};
 
-use crate::table::{Column, MISSING, Table, Values};
+use crate::prepare::{Made, Prepared, Source};
+use crate::table::{Column, MISSING, Values};
 
-pub(crate) use categorical::Categorical;
-pub(crate) use numeric::Numeric;
+pub(crate) use categorical::{Categorical, Rules};
+pub(crate) use numeric::{Numeric, median};
 
 /// A column that the model uses.
 pub(crate) struct Feature<'a> {
-    pub(crate) column: &'a Column,
+    pub(crate) column: Cow<'a, Column>,
+    /// Place among the sources of what the column is made of.
+    pub(crate) source: usize,
+    /// How it is made.
+    pub(crate) step: Step,
     pub(crate) encoding: Encoding,
 }
 
@@ -37,34 +44,47 @@ pub(crate) struct Features<'a> {
     pub(crate) features: Vec<Feature<'a>>,
     pub(crate) encoded: Vec<EncodedColumn>,
     pub(crate) dropped: Vec<DroppedColumn>,
+    /// The columns of the table.
+    pub(crate) sources: Vec<Source<'a>>,
 }
 
 impl Features<'_> {
-    /// Learns from the rows `train` how each column of `table` is encoded, and which columns are of no use. `progress`
-    /// gets fractions from 0 to 1.
+    /// Learns from the rows `train` how each column is encoded, and which columns are of no use. `progress` gets fractions from 0 to 1.
     pub(crate) fn fit<'a>(
-        table: &'a Table,
+        prepared: Prepared<'a>,
         train: &[u32],
         progress: &mut dyn FnMut(f64),
     ) -> Features<'a> {
+        let Prepared {
+            mut sources,
+            columns,
+            mut dropped,
+        } = prepared;
         let mut features = Vec::new();
-        let mut dropped = Vec::new();
-        for (index, column) in table.features.iter().enumerate() {
-            let encoding = match &column.values {
-                Values::Numbers(numbers) => Numeric::fit(numbers, train).map(Encoding::Numeric),
-                Values::Categories { codes, names } => {
-                    Categorical::fit(codes, names, column.kind == ColumnType::Boolean, train)
-                        .map(Encoding::Categorical)
+        let count = columns.len();
+        for (index, made) in columns.into_iter().enumerate() {
+            match encoding(&made, train) {
+                Ok(encoding) => {
+                    if let Encoding::Categorical(categorical) = &encoding
+                        && let Some(source) = sources.get_mut(made.source)
+                    {
+                        source
+                            .categorical
+                            .get_or_insert_with(|| categorical.clone());
+                    }
+                    features.push(Feature {
+                        column: made.column,
+                        source: made.source,
+                        step: made.step,
+                        encoding,
+                    });
                 }
-            };
-            match encoding {
-                Ok(encoding) => features.push(Feature { column, encoding }),
                 Err(reason) => dropped.push(DroppedColumn {
-                    column: column.name.clone(),
+                    column: made.column.name.clone(),
                     reason,
                 }),
             }
-            progress((index + 1) as f64 / table.features.len() as f64);
+            progress((index + 1) as f64 / count as f64);
         }
         let encoded = features
             .iter()
@@ -75,6 +95,7 @@ impl Features<'_> {
             features,
             encoded,
             dropped,
+            sources,
         }
     }
 
@@ -84,6 +105,29 @@ impl Features<'_> {
             let (values, rest) = out.split_at_mut(feature.width());
             feature.encode(row as usize, values);
             out = rest;
+        }
+    }
+}
+
+/// Or why the column is of no use.
+fn encoding(made: &Made<'_>, train: &[u32]) -> Result<Encoding, String> {
+    if let Some(categorical) = &made.categorical {
+        return Ok(Encoding::Categorical(categorical.clone()));
+    }
+    let column = &*made.column;
+    match &column.values {
+        Values::Numbers(numbers) => {
+            let numeric = Numeric::fit(numbers, train)?;
+            Ok(Encoding::Numeric(if made.standardises {
+                numeric
+            } else {
+                numeric.centred()
+            }))
+        }
+        Values::Categories { codes, names } => {
+            let is_boolean = column.kind == ColumnType::Boolean;
+            let fitted = Categorical::fit(codes, names, is_boolean, train, Rules::default())?;
+            Ok(Encoding::Categorical(fitted))
         }
     }
 }

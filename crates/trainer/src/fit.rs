@@ -6,6 +6,7 @@ mod least_squares;
 mod linear_regression;
 mod logistic_regression;
 mod naive_bayes;
+mod nearest_neighbours;
 mod order;
 mod penalised;
 mod ranges;
@@ -17,17 +18,19 @@ use std::time::Instant;
 
 use domain::training_runs::{
     BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
-    LOGISTIC_PENALTY, Named, PENALTY, POWER, Params, RunError, SEED, SMOOTHING, TREE_DEPTH,
-    TREE_LEAF_ROWS, TREES,
+    LOGISTIC_PENALTY, NEIGHBORS, Named, PENALTY, POWER, Params, RunError, SEED, SMOOTHING,
+    TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
 };
 use model::Link;
 
 use crate::features::Features;
+use crate::stream::Stream;
 use generalised_linear::GeneralisedLinear;
 use gradient_boosting::GradientBoosting;
 use linear_regression::LinearRegression;
 use logistic_regression::LogisticRegression;
 use naive_bayes::NaiveBayes;
+use nearest_neighbours::NearestNeighbours;
 use penalised::Penalised;
 use reduction::Reduction;
 use trees::Forest;
@@ -55,6 +58,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) train: &'a [u32],
     /// What the process may use.
     pub(crate) memory_mb: u32,
+    /// Where there are more rows to learn from than those in memory, for what can go through them one by one.
+    pub(crate) stream: Option<&'a Stream>,
     /// When a model that grows step by step is to be as good as it is.
     pub(crate) until: Option<Instant>,
 }
@@ -81,6 +86,8 @@ pub(crate) enum Fitted {
     Trees(TreesFit),
     /// Scores of classes.
     Classes(Link, Fits),
+    /// Rows that are remembered; its axes are those of the features.
+    Neighbours(model::Neighbours),
 }
 
 /// As many as the link takes.
@@ -124,6 +131,14 @@ pub(crate) fn algorithm(algorithm: Named, params: &Params) -> Box<dyn Fit> {
         }),
         Named::NaiveBayes => Box::new(NaiveBayes {
             smoothing: params.of(&SMOOTHING),
+        }),
+        Named::KNearestNeighbors => Box::new(NearestNeighbours {
+            neighbors: params.of(&NEIGHBORS) as u32,
+            weights: if params.of(&WEIGHTS) > 0.0 {
+                model::Weights::Distance
+            } else {
+                model::Weights::Uniform
+            },
         }),
         Named::Ridge => Box::new(Penalised {
             penalty: params.of(&PENALTY),

@@ -9,7 +9,7 @@ use model::Predictor;
 
 use crate::evaluate::evaluate;
 use crate::fit::Told;
-use crate::learn::{Choice, Lesson};
+use crate::learn::{Lesson, Plan};
 use crate::profile::Moments;
 use crate::split::RowSplit;
 
@@ -20,7 +20,7 @@ type Metrics = BTreeMap<String, f64>;
 pub(crate) fn judge(
     lesson: &Lesson<'_>,
     train: &[u32],
-    choice: &Choice,
+    plan: &Plan,
     count: usize,
     (took, until): (Duration, Instant),
     tell: &mut dyn FnMut(Told),
@@ -38,7 +38,7 @@ pub(crate) fn judge(
         let metrics = if Instant::now() + took > until {
             None
         } else {
-            let metrics = one(lesson, fold, choice, until, &mut |fraction| {
+            let metrics = one(lesson, fold, plan, until, &mut |fraction| {
                 tell(Told::Progress((place as f64 + fraction) / made as f64));
             });
             // What was cut short says nothing of the others.
@@ -74,11 +74,11 @@ pub(crate) fn judge(
 fn one(
     lesson: &Lesson<'_>,
     fold: &RowSplit,
-    choice: &Choice,
+    plan: &Plan,
     until: Instant,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Metrics, RunError> {
-    let learned = lesson.learn(&fold.train, choice, Some(until), &mut |stage, told| {
+    let learned = lesson.carry_out(&fold.train, plan, Some(until), &mut |stage, told| {
         if let (Stage::Train, Told::Progress(fraction)) = (stage, told) {
             progress(fraction);
         }

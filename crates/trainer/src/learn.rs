@@ -1,19 +1,30 @@
 //! From rows of a table to a model of them.
 
+mod plan;
+
 use std::fmt;
 use std::time::Instant;
 
 use domain::models::{OutputField, Task};
-use domain::training_runs::{Algorithm, Named, Params, RunError, Stage};
+use domain::training_runs::{
+    Algorithm, ColumnPreprocessing, Encode, Named, Params, Preprocessing, RunError, Stage,
+};
 
 use crate::divide::Division;
 use crate::failure::failure;
 use crate::features::Features;
 use crate::fit::{self, Fits, Fitted, LinearFit, Rows, Told};
 use crate::package::{Packaged, package};
+use crate::prepare::{self, Prepared};
 use crate::profile::Moments;
+use crate::stream::Stream;
 use crate::table::Table;
 use crate::target::Target;
+
+pub(crate) use plan::Plan;
+
+/// A training row's category is encoded by what the rows of the other parts say of the target.
+const TARGET_FOLDS: usize = 5;
 
 /// What there is to learn, whatever learns it.
 pub(crate) struct Lesson<'t> {
@@ -23,6 +34,9 @@ pub(crate) struct Lesson<'t> {
     /// The rows that have a target.
     pub(crate) usable: &'t [u32],
     pub(crate) memory_mb: u32,
+    /// Where the table has more rows than are in memory.
+    pub(crate) stream: Option<&'t Stream>,
+    pub(crate) preprocessing: &'t Preprocessing,
     /// How its rows are kept apart.
     pub(crate) division: &'t Division<'t>,
 }
@@ -72,7 +86,7 @@ impl<'t> Lesson<'t> {
                 (0.0, 1.0)
             }
         };
-        let features = Features::fit(self.table, train, &mut |fraction| {
+        let features = Features::fit(self.prepared(train)?, train, &mut |fraction| {
             tell(Stage::Encode, Told::Progress(fraction));
         });
         for dropped in &features.dropped {
@@ -101,6 +115,7 @@ impl<'t> Lesson<'t> {
             scale,
             train,
             memory_mb: self.memory_mb,
+            stream: self.stream,
             until,
         };
         let algorithm = fit::algorithm(choice.algorithm, &choice.params);
@@ -108,7 +123,9 @@ impl<'t> Lesson<'t> {
         let linear: &[LinearFit] = match &fitted {
             Fitted::Linear(fit) | Fitted::Exponential(fit) => std::slice::from_ref(fit),
             Fitted::Classes(_, Fits::Linear(fits)) => fits,
-            Fitted::Trees(_) | Fitted::Classes(_, Fits::Trees(_) | Fits::Densities(_)) => &[],
+            Fitted::Trees(_)
+            | Fitted::Neighbours(_)
+            | Fitted::Classes(_, Fits::Trees(_) | Fits::Densities(_)) => &[],
         };
         if let Some(fit) = linear.first() {
             for (column, others) in &fit.collinear {
@@ -135,6 +152,21 @@ impl<'t> Lesson<'t> {
             packaged,
             mean: scale.0,
         })
+    }
+
+    fn prepared(&self, train: &[u32]) -> Result<Prepared<'t>, RunError> {
+        let is_coded = |asked: &ColumnPreprocessing| asked.encode == Some(Encode::Target);
+        let folds = if self.preprocessing.values().any(is_coded) {
+            self.division.folds(train, TARGET_FOLDS)
+        } else {
+            Vec::new()
+        };
+        let rows = prepare::Rows {
+            train,
+            target: self.target,
+            folds: &folds,
+        };
+        Prepared::fit(self.table, self.preprocessing, &rows)
     }
 
     fn output(&self) -> OutputField {

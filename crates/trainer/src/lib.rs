@@ -2,6 +2,7 @@
 //! process with limits on memory, time and files: here are pure functions of a file and a request, which report through callbacks, and the
 //! child's side of its conversation with the server ([`child`]).
 
+mod again;
 mod auto;
 pub mod child;
 mod divide;
@@ -15,17 +16,21 @@ mod import;
 mod leaks;
 mod learn;
 mod package;
+mod prepare;
 mod profile;
 pub mod read;
 mod score;
 mod split;
+mod stream;
 mod table;
 mod target;
 mod train;
+mod version;
 
 pub use error::DataError;
 pub use import::{Imported, NotImported, import};
 pub use profile::profile;
-pub use score::{ScoreSpec, ScoredTable, score};
+pub use score::{Rival, ScoreSpec, ScoredTable, compare, score};
 pub use split::{RowSplit, split, split_stratified};
-pub use train::{TrainEvent, Trained, train};
+pub use train::{TrainEvent, Trained, train, train_again};
+pub use version::version;

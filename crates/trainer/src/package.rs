@@ -1,23 +1,31 @@
 //! From a fitted model to the artifact that is served.
 
 mod background;
+mod blend;
 mod densities;
+mod inputs;
 mod linear;
 mod trees;
 
+use domain::datasets::TextFormat;
+use domain::dates;
 use domain::models::{Coefficient, DroppedColumn, Importance, InputField, OutputField, Signature};
 use model::{Artifact, Body, Classifier, OTHER, Score, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::features::{Encoding, Feature, Features};
 use crate::fit::{Fits, Fitted};
-use crate::table::{Column, MISSING, UNNAMED, Values};
+use crate::table::{Column, MISSING, Values};
+
+pub(crate) use blend::{blend, bytes};
 
 /// A model, and which of the features it takes.
 pub(crate) struct Packaged {
     pub(crate) artifact: Artifact,
-    /// Places of the features, in the signature's order.
+    /// Places of the features, in the body's order.
     pub(crate) used: Vec<usize>,
+    /// Places of the sources in the signature's order, once the model takes these and not the features.
+    pub(crate) sources: Option<Vec<usize>>,
     /// What a prediction starts from.
     pub(crate) intercept: f64,
     /// Of trees the inputs, of a linear model the encoded columns that any score weighs.
@@ -81,8 +89,12 @@ pub(crate) fn package(
                 .collect();
             (survey, Body::Classifier(Classifier { link, scores }))
         }
+        Fitted::Neighbours(fit) => {
+            let survey = densities::survey(features, usable, true);
+            (survey, Body::Neighbours(fit))
+        }
         Fitted::Classes(link, Fits::Densities(fits)) => {
-            let survey = densities::survey(features, usable);
+            let survey = densities::survey(features, usable, false);
             let scores = fits
                 .into_iter()
                 .map(|fit| Score::Densities(densities::body(fit)))
@@ -99,7 +111,7 @@ pub(crate) fn package(
         importances,
         dropped,
     } = survey;
-    let mut packaged = Packaged {
+    Packaged {
         artifact: Artifact {
             algorithm: String::new(),
             params: Map::new(),
@@ -108,24 +120,19 @@ pub(crate) fn package(
             background: None,
         },
         used,
+        sources: None,
         weighed,
         intercept,
         coefficients,
         importances,
         dropped,
-    };
-    let example = example_row(features, &packaged.used, usable);
-    let inputs = &mut packaged.artifact.signature.inputs;
-    for (input, &place) in inputs.iter_mut().zip(&packaged.used) {
-        input.example = example.map(|row| example_value(features.features[place].column, row));
     }
-    packaged
 }
 
 /// `imputes`: whether something stands in for a missing value.
 fn input(feature: &Feature<'_>, usable: &[u32], imputes: bool) -> InputField {
-    let column = feature.column;
-    let nullable = usable.iter().any(|&row| is_missing(column, row));
+    let column = &*feature.column;
+    let nullable = usable.iter().any(|&row| column.is_missing(row as usize));
     let (categories, min, max, impute) = match &feature.encoding {
         Encoding::Numeric(numeric) => (
             None,
@@ -150,32 +157,12 @@ fn input(feature: &Feature<'_>, usable: &[u32], imputes: bool) -> InputField {
         categories,
         min,
         max,
+        format: None,
         impute: (nullable && imputes).then_some(impute),
+        unseen: None,
+        transform: None,
         example: None,
     }
-}
-
-fn is_missing(column: &Column, row: u32) -> bool {
-    match &column.values {
-        Values::Numbers(numbers) => numbers[row as usize].is_nan(),
-        Values::Categories { codes, .. } => codes[row as usize] == MISSING,
-    }
-}
-
-/// The first row with a value in every used column, else the first row.
-fn example_row(features: &Features<'_>, used: &[usize], usable: &[u32]) -> Option<u32> {
-    let whole = |row: u32| {
-        used.iter()
-            .all(|&place| match &features.features[place].column.values {
-                Values::Numbers(numbers) => !numbers[row as usize].is_nan(),
-                Values::Categories { codes, .. } => codes[row as usize] < UNNAMED,
-            })
-    };
-    usable
-        .iter()
-        .copied()
-        .find(|&row| whole(row))
-        .or_else(|| usable.first().copied())
 }
 
 fn example_value(column: &Column, row: u32) -> Json {
@@ -183,6 +170,10 @@ fn example_value(column: &Column, row: u32) -> Json {
         Values::Numbers(numbers) => {
             let number = numbers[row as usize];
             match column.kind {
+                domain::datasets::ColumnType::String if !number.is_nan() => {
+                    let format = column.format.unwrap_or(TextFormat::Timestamp);
+                    Json::String(dates::written(number, format))
+                }
                 domain::datasets::ColumnType::Integer if !number.is_nan() => {
                     Json::from(number as i64)
                 }
@@ -201,6 +192,9 @@ fn example_value(column: &Column, row: u32) -> Json {
 impl Packaged {
     /// Writes a row of the table as the values that the model takes.
     pub(crate) fn values(&self, features: &Features<'_>, row: u32, out: &mut [Value]) {
+        if let Some(sources) = &self.sources {
+            return inputs::values(features, sources, row, out);
+        }
         for (value, &place) in out.iter_mut().zip(&self.used) {
             let feature = &features.features[place];
             *value = match (&feature.column.values, &feature.encoding) {

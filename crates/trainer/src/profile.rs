@@ -10,14 +10,15 @@ mod warnings;
 
 use std::path::Path;
 
-use domain::datasets::{ColumnProfile, ColumnType, DataFormat, Profile};
+use domain::datasets::{ColumnProfile, ColumnType, DataFormat, Profile, TextFormat};
+use domain::dates;
 
 pub(crate) use self::counter::mix;
 pub(crate) use self::histogram::Histogram;
 pub(crate) use self::moments::Moments;
 use self::preview::Preview;
 use self::values::Values;
-pub(crate) use self::warnings::{HIGH_CARDINALITY, is_id_like};
+pub(crate) use self::warnings::is_id_like;
 use crate::DataError;
 use crate::error::shorten;
 use crate::read::{self, Cell, CellSink, Kinds};
@@ -85,9 +86,11 @@ fn describe(
         .moments
         .filter(|moments| kind.is_numeric() && moments.count() > 0);
     let counted = values.finish();
+    let format = survey.format.filter(|_| kind == ColumnType::String);
     let mut profile = ColumnProfile {
         name,
         kind,
+        format,
         nullable: survey.missing > 0,
         missing: survey.missing,
         distinct: counted.distinct.min(present),
@@ -116,6 +119,8 @@ struct SurveyColumn {
     moments: Option<Moments>,
     /// The first value that is neither a number nor a boolean, and its row, counted from 1.
     first_text: Option<(u64, String)>,
+    /// What every text so far is.
+    format: Option<TextFormat>,
 }
 
 impl Survey {
@@ -125,6 +130,7 @@ impl Survey {
             missing: 0,
             moments: Some(Moments::default()),
             first_text: None,
+            format: None,
         };
         Self {
             columns: header.names.iter().map(|_| column()).collect(),
@@ -158,13 +164,31 @@ impl CellSink for Survey {
         column.kinds.add(number, boolean);
         if number.is_none() {
             column.moments = None;
+            if let Cell::Raw(text) | Cell::Text(text) = cell {
+                column.format = match (column.format, column.kinds.present()) {
+                    (known @ Some(_), _) => known.and_then(|known| also(known, text)),
+                    (None, 1) => also(TextFormat::Date, text),
+                    (None, _) => None,
+                };
+            }
             if let (None, None, Cell::Raw(text) | Cell::Text(text)) =
                 (boolean, &column.first_text, cell)
             {
                 column.first_text = Some((row + 1, shorten(text, 40)));
             }
+        } else {
+            column.format = None;
         }
     }
+}
+
+/// What a text and those before it are.
+fn also(known: TextFormat, text: &str) -> Option<TextFormat> {
+    dates::moment(text)?;
+    Some(match (known, dates::format(text)) {
+        (TextFormat::Date, TextFormat::Date) => TextFormat::Date,
+        _ => TextFormat::Timestamp,
+    })
 }
 
 /// The second pass.

@@ -73,6 +73,45 @@ pub fn scan<S: CellSink>(
     Ok(rows)
 }
 
+/// Which rows are read of a table that is too large for all of them: of every so many runs of rows the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Thin {
+    /// Rows of a run.
+    pub(crate) run: u64,
+    pub(crate) every: u64,
+}
+
+impl Thin {
+    /// Where among the rows that are read this one stands.
+    pub(crate) fn place(self, row: u64) -> Option<u64> {
+        let (run, within) = (row / self.run, row % self.run);
+        run.is_multiple_of(self.every)
+            .then_some(run / self.every * self.run + within)
+    }
+
+    /// The row that stands at this place among those that are read.
+    pub(crate) fn row(self, place: u64) -> u64 {
+        place / self.run * self.every * self.run + place % self.run
+    }
+
+    /// How many of so many rows are read.
+    pub(crate) fn of(self, rows: u64) -> u64 {
+        let period = self.run * self.every;
+        rows / period * self.run + (rows % period).min(self.run)
+    }
+}
+
+/// As [`scan`], of a Parquet file, with some of the rows: they are counted as if there were no others.
+pub(crate) fn scan_some<S: CellSink>(
+    path: &Path,
+    columns: &[usize],
+    thin: Thin,
+    sink: &mut S,
+    progress: &mut dyn FnMut(f64),
+) -> Result<u64, DataError> {
+    parquet::scan_some(path, columns, thin, sink, progress)
+}
+
 /// A table in batches of rows, each column as an array of its own type.
 pub(crate) struct Batches(Source);
 
@@ -160,4 +199,28 @@ fn check_names(names: Vec<String>) -> Result<Vec<String>, DataError> {
         checked.push(name);
     }
     Ok(checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_that_are_read_are_counted_as_if_there_were_no_others(
+            run in 1_u64..9,
+            every in 1_u64..9,
+            rows in 0_u64..300,
+        ) {
+            let thin = Thin { run, every };
+            let read: Vec<u64> = (0..rows).filter(|row| thin.place(*row).is_some()).collect();
+            prop_assert_eq!(read.len() as u64, thin.of(rows));
+            for (place, row) in (0..).zip(read) {
+                prop_assert_eq!(thin.place(row), Some(place));
+                prop_assert_eq!(thin.row(place), row);
+            }
+        }
+    }
 }

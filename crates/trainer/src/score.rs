@@ -1,6 +1,7 @@
 //! A model's predictions for every row of a table, written beside the table's own columns.
 
 mod output;
+mod rivals;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use self::output::Output;
+pub use self::rivals::{Rival, compare};
 use crate::error::shorten;
 use crate::failure::{failure, unreadable};
 use crate::read::{self, Batches, Cell};

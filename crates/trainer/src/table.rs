@@ -1,17 +1,22 @@
 //! The columns that a run uses, in memory.
 
 mod apart;
+mod dates;
+mod survey;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use domain::datasets::{ColumnType, DataFormat};
+use domain::datasets::{ColumnType, DataFormat, TextFormat};
 use domain::models::Task;
-use domain::training_runs::{RunError, SplitMethod, TrainingSpec};
+use domain::training_runs::{Role, RunError, SplitMethod, TrainingSpec};
 
 use crate::failure::{failure, reserve, unreadable};
-use crate::read::{self, Cell, CellSink, Kinds, Number};
+use crate::read::{self, Cell, CellSink, Kinds, Number, Thin};
+use crate::stream;
 use apart::LoadApart;
+use dates::LoadDates;
+use survey::{KindSurvey, check_target};
 
 pub(crate) use apart::Apart;
 
@@ -32,14 +37,30 @@ pub(crate) struct Table {
     pub(crate) rows: usize,
     /// What a split that goes by a column goes by.
     pub(crate) apart: Option<Apart>,
+    /// Of a table that is too large to be held, what there is beside the rows that are.
+    pub(crate) thinned: Option<Thinned>,
 }
 
+/// A table of which some rows were read.
+pub(crate) struct Thinned {
+    /// Places in the file, ascending.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) names: Vec<String>,
+    pub(crate) thin: Thin,
+    /// All rows of the file.
+    pub(crate) rows: u64,
+}
+
+#[derive(Clone)]
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) kind: ColumnType,
+    /// Of text that was read as dates: its values are moments then, see `dates::moment`.
+    pub(crate) format: Option<TextFormat>,
     pub(crate) values: Values,
 }
 
+#[derive(Clone)]
 pub(crate) enum Values {
     /// NaN is a missing value.
     Numbers(Vec<f64>),
@@ -47,12 +68,30 @@ pub(crate) enum Values {
     Categories { codes: Vec<u32>, names: Vec<String> },
 }
 
+impl Column {
+    pub(crate) fn rows(&self) -> usize {
+        match &self.values {
+            Values::Numbers(numbers) => numbers.len(),
+            Values::Categories { codes, .. } => codes.len(),
+        }
+    }
+
+    pub(crate) fn is_missing(&self, row: usize) -> bool {
+        match &self.values {
+            Values::Numbers(numbers) => numbers[row].is_nan(),
+            Values::Categories { codes, .. } => codes[row] == MISSING,
+        }
+    }
+}
+
 /// Reads the target, the features and the split's column of `spec`. The target of a classification is of categories, whatever its
-/// type: numbers by their value, each named as it was written first. `progress` gets fractions from 0 to 1.
+/// type: numbers by their value, each named as it was written first. `progress` gets fractions from 0 to 1. Where `may_thin`, a table
+/// that is too large and can be read again and again is thinned out.
 pub(crate) fn load(
     path: &Path,
     format: DataFormat,
     spec: &TrainingSpec,
+    may_thin: bool,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Table, RunError> {
     let header = read::header(path, format).map_err(|error| unreadable(&error))?;
@@ -90,7 +129,13 @@ pub(crate) fn load(
             "Upload a sample of the rows as a new version of the dataset.",
         ));
     }
-    let rows = rows as usize;
+    let are_numbers = header.types.as_ref().is_some_and(|types| {
+        let mut features = features.iter();
+        features.all(|&feature| types[feature].is_numeric())
+    });
+    let thin = stream::thinned(spec, format, rows, columns.len(), are_numbers).filter(|_| may_thin);
+    let in_file = rows;
+    let rows = thin.map_or(rows, |thin| thin.of(rows)) as usize;
     let kind = |position: usize| match &header.types {
         Some(types) => types[columns[position]],
         None => survey.columns[position].column_type(),
@@ -121,12 +166,17 @@ pub(crate) fn load(
         loader.columns.push(match kind(position) {
             _ if column != target && !features.contains(&column) => LoadColumn::Unlearned,
             kind if is_label && kind.is_numeric() => LoadColumn::labels(rows)?,
+            kind if is_dates(spec, &header.names[column], kind) => {
+                LoadColumn::Dates(LoadDates::new(rows)?)
+            }
             kind => LoadColumn::new(kind, rows)?,
         });
     }
-    read::scan(path, format, &columns, &mut loader, &mut |fraction| {
-        progress(0.4 + fraction * 0.6);
-    })
+    let mut tell = |fraction: f64| progress(0.4 + fraction * 0.6);
+    match thin {
+        None => read::scan(path, format, &columns, &mut loader, &mut tell),
+        Some(thin) => read::scan_some(path, &columns, thin, &mut loader, &mut tell),
+    }
     .map_err(|error| unreadable(&error))?;
 
     let name = |column: usize| header.names[column].as_str();
@@ -134,19 +184,25 @@ pub(crate) fn load(
         (Some(loaded), Some(column)) => Some(loaded.finish(name(column))?),
         _ => None,
     };
-    let mut loaded: HashMap<usize, Column> = columns
-        .iter()
-        .zip(loader.columns)
-        .enumerate()
-        .filter_map(|(position, (&column, loaded))| {
-            let loaded = Column {
+    let mut loaded: HashMap<usize, Column> = HashMap::new();
+    for (position, (&column, load)) in columns.iter().zip(loader.columns).enumerate() {
+        let (values, format) = match load {
+            LoadColumn::Dates(dates) => {
+                let (values, format) = dates.finish(name(column))?;
+                (Some(values), Some(format))
+            }
+            load => (load.finish(), None),
+        };
+        if let Some(values) = values {
+            let column_of = Column {
                 name: name(column).to_owned(),
                 kind: kind(position),
-                values: loaded.finish()?,
+                format,
+                values,
             };
-            Some((column, loaded))
-        })
-        .collect();
+            loaded.insert(column, column_of);
+        }
+    }
     let Some(target) = loaded.remove(&target) else {
         return Err(failure(
             "internal",
@@ -163,7 +219,21 @@ pub(crate) fn load(
         features,
         rows,
         apart,
+        thinned: thin.map(|thin| Thinned {
+            names: columns
+                .iter()
+                .map(|&column| header.names[column].clone())
+                .collect(),
+            columns,
+            thin,
+            rows: in_file,
+        }),
     })
+}
+
+fn is_dates(spec: &TrainingSpec, name: &str, kind: ColumnType) -> bool {
+    let asked = spec.preprocessing.get(name);
+    asked.is_some_and(|asked| asked.role(kind) == Role::Date)
 }
 
 /// Places of columns in the file.
@@ -246,64 +316,6 @@ fn list(names: &[String]) -> String {
     }
 }
 
-fn check_target(
-    name: &str,
-    task: Option<Task>,
-    kind: ColumnType,
-    kinds: Kinds,
-    first_text: Option<&(u64, String)>,
-) -> Result<(), RunError> {
-    let is_classification = task == Some(Task::Classification);
-    let message = match (kind, first_text) {
-        _ if kinds.present() == 0 => format!("the target {name:?} has no values"),
-        _ if is_classification => return Ok(()),
-        (ColumnType::Integer | ColumnType::Float, _) => return Ok(()),
-        (ColumnType::Boolean, _) => {
-            format!("the target {name:?} is boolean: a regression predicts a number")
-        }
-        (_, Some((row, text))) => {
-            format!("the target {name:?} is no number in every row: row {row} has {text:?}")
-        }
-        _ => format!("the target {name:?} holds text: a regression predicts a number"),
-    };
-    Err(failure(
-        "invalid_target",
-        message,
-        if is_classification || kinds.present() == 0 {
-            "Choose a column that has values."
-        } else {
-            "Set task to classification, or choose a column of numbers, or correct its values and upload a new version."
-        },
-    ))
-}
-
-struct KindSurvey {
-    columns: Vec<Kinds>,
-    /// The first value that is no number, and its row.
-    first_text: Vec<Option<(u64, String)>>,
-}
-
-impl CellSink for KindSurvey {
-    #[inline]
-    fn cell(&mut self, position: usize, row: u64, cell: Cell<'_>) {
-        if cell == Cell::Missing {
-            return;
-        }
-        let number = cell.number();
-        let boolean = if number.is_none() {
-            cell.boolean()
-        } else {
-            None
-        };
-        self.columns[position].add(number, boolean);
-        if let (None, None, Cell::Raw(text) | Cell::Text(text)) =
-            (number, &self.first_text[position], cell)
-        {
-            self.first_text[position] = Some((row + 1, crate::error::shorten(text, 40)));
-        }
-    }
-}
-
 struct Loader {
     columns: Vec<LoadColumn>,
     apart: Option<LoadApart>,
@@ -320,6 +332,7 @@ enum LoadColumn {
         places: HashMap<NumberKey, u32>,
     },
     Booleans(Vec<u32>),
+    Dates(LoadDates),
     Texts {
         codes: Vec<u32>,
         names: HashMap<Box<str>, u32>,
@@ -373,7 +386,7 @@ impl LoadColumn {
 
     fn finish(self) -> Option<Values> {
         Some(match self {
-            Self::Unlearned => return None,
+            Self::Unlearned | Self::Dates(_) => return None,
             Self::Numbers(numbers) => Values::Numbers(numbers),
             Self::Labels { codes, names, .. } => Values::Categories { codes, names },
             Self::Booleans(codes) => Values::Categories {
@@ -404,6 +417,7 @@ impl CellSink for Loader {
         }
         match &mut self.columns[position] {
             LoadColumn::Unlearned => {}
+            LoadColumn::Dates(dates) => dates.add(row, cell),
             LoadColumn::Numbers(numbers) => {
                 numbers.push(cell.number().map_or(f64::NAN, read::Number::as_f64));
             }

@@ -5,20 +5,22 @@ use std::time::{Duration, Instant};
 use domain::FieldError;
 use domain::datasets::DataFormat;
 use domain::models::{Evaluation, Permutation, Signature, Task};
-use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, Stage, TrainingSpec};
+use domain::training_runs::{Algorithm, LogLevel, Progress, Recipe, RunError, Stage, TrainingSpec};
 use model::{Artifact, ArtifactError, Predictor};
 use serde_json::{Map, Value as Json};
 
-use crate::auto;
+use crate::again;
+use crate::auto::{self, Bounds, Found};
 use crate::divide::Division;
 use crate::error::shorten;
-use crate::evaluate::{Dealing, REPEATS, evaluate, permutation};
+use crate::evaluate::{Dealing, REPEATS, evaluate, permutation, segments};
 use crate::failure::{failure, reserve};
 use crate::fit::Told;
 use crate::folds;
 use crate::leaks::leaks;
-use crate::learn::{Choice, Learned, Lesson};
-use crate::table;
+use crate::learn::{Choice, Learned, Lesson, Plan};
+use crate::stream::Stream;
+use crate::table::{self, Table};
 use crate::target::Target;
 
 /// What a run tells while it goes.
@@ -45,6 +47,8 @@ pub struct Trained {
     pub evaluation: Evaluation,
     /// The held-out rows, counted from 0 over all rows of the table.
     pub test_rows: Vec<u32>,
+    /// What they are: numbers, or places among the classes.
+    pub test_values: Vec<f64>,
 }
 
 /// With fewer rows that have a target there is nothing to judge a model by.
@@ -64,6 +68,30 @@ pub fn train(
     spec: &TrainingSpec,
     on_event: &mut dyn FnMut(TrainEvent),
 ) -> Result<Trained, RunError> {
+    work(path, format, spec, None, on_event)
+}
+
+/// As [`train`], of `auto` with what it has chosen before.
+///
+/// # Errors
+/// As those of [`train`].
+pub fn train_again(
+    path: &Path,
+    format: DataFormat,
+    spec: &TrainingSpec,
+    recipe: &Recipe,
+    on_event: &mut dyn FnMut(TrainEvent),
+) -> Result<Trained, RunError> {
+    work(path, format, spec, Some(recipe), on_event)
+}
+
+fn work(
+    path: &Path,
+    format: DataFormat,
+    spec: &TrainingSpec,
+    recipe: Option<&Recipe>,
+    on_event: &mut dyn FnMut(TrainEvent),
+) -> Result<Trained, RunError> {
     let begun = Instant::now();
     let mut run = Run {
         has_folds: spec.split.folds.is_some(),
@@ -74,10 +102,21 @@ pub fn train(
         .checked(spec.params.as_ref())
         .map_err(|errors| unusable(&errors))?;
     run.info("reading the table");
-    let mut table = table::load(path, format, spec, &mut |fraction| {
-        run.progress(Stage::Prepare, fraction);
-    })?;
-    let target = Target::take(&mut table, spec)?;
+    let mut load = |may_thin| -> Result<(Table, Target), RunError> {
+        let mut table = table::load(path, format, spec, may_thin, &mut |fraction| {
+            run.progress(Stage::Prepare, fraction);
+        })?;
+        let target = Target::take(&mut table, spec)?;
+        Ok((table, target))
+    };
+    let (mut table, mut target) = load(true)?;
+    let mut stream = None;
+    if let Some(thinned) = &table.thinned {
+        stream = Stream::new(path, spec, thinned, target.classes.as_deref());
+        if stream.is_none() {
+            (table, target) = load(false)?;
+        }
+    }
     spec.check_task(target.task())
         .map_err(|errors| unusable(&errors))?;
     run.info(format!(
@@ -85,6 +124,13 @@ pub fn train(
         table.rows,
         table.features.len()
     ));
+    if let Some(stream) = &stream {
+        run.info(format!(
+            "of {} rows: what columns are like is learned from these and the model is judged by some of them, but all others are learned \
+             from too, read from the file as often as it takes",
+            stream.rows
+        ));
+    }
 
     let mut usable = reserve(table.rows, "the row numbers")?;
     usable.extend((0..table.rows as u32).filter(|&row| !target.values[row as usize].is_nan()));
@@ -110,7 +156,7 @@ pub fn train(
         run.info(told_classes(classes));
     }
     let division = Division::new(spec, &table, &target)?;
-    let rows = division.hold_out(&usable)?;
+    let mut rows = division.hold_out(&usable)?;
     run.info(format!(
         "split {}: {} rows to train on, {} held out",
         division.described(),
@@ -133,24 +179,53 @@ pub fn train(
         target_name: &spec.target,
         usable: &usable,
         memory_mb: spec.budget.memory_mb,
+        stream: stream.as_ref(),
+        preprocessing: &spec.preprocessing,
         division: &division,
     };
-    let (choice, candidates, until) = match spec.algorithm.as_named() {
-        None => {
-            let half = begun + time(spec, 0.5);
-            let (best, candidates) = auto::choose(&lesson, &rows.train, half, &mut |told| {
+    let (plan, candidates, until) = match (spec.algorithm.as_named(), recipe) {
+        (None, Some(recipe)) => {
+            let plan = again::plan(recipe)?;
+            if stream.is_none() {
+                match again::rows(&division, &rows.train, recipe.train_rows as usize) {
+                    Some(some) => rows.train = some,
+                    None => run.warn(format!(
+                        "the {} rows that there was time for then can not be drawn again: learning from all",
+                        recipe.train_rows
+                    )),
+                }
+            }
+            run.info(format!("training again what auto chose: {plan}"));
+            (plan, Vec::new(), None)
+        }
+        (None, None) => {
+            let bounds = Bounds {
+                until: begun + time(spec, 0.45),
+                ready: begun + time(spec, 0.85),
+                held_out: rows.test.len(),
+                max_micros: spec.budget.max_predict_micros,
+            };
+            let found = auto::choose(&lesson, &rows.train, bounds, &mut |told| {
                 run.told(Stage::Train, told, (0.0, SEARCH));
             })?;
+            let Found {
+                plan,
+                rows: affordable,
+                until,
+                candidates,
+            } = found;
+            rows.train = affordable;
             run.info(format!(
-                "the best is {best}: fitting it to all training rows"
+                "the best is {plan}: fitting it to {} training rows",
+                rows.train.len()
             ));
-            (best, candidates, Some(begun + time(spec, 0.9)))
+            (plan, candidates, Some(until))
         }
-        Some(algorithm) => (Choice { algorithm, params }, Vec::new(), None),
+        (Some(algorithm), _) => (Plan::One(Choice { algorithm, params }), Vec::new(), None),
     };
     let is_searched = !candidates.is_empty();
     let fitting = Instant::now();
-    let learned = lesson.learn(&rows.train, &choice, until, &mut |stage, told| {
+    let learned = lesson.carry_out(&rows.train, &plan, until, &mut |stage, told| {
         match (is_searched, stage, told) {
             (false, stage, told) => run.told(stage, told, (0.0, 1.0)),
             // The bar is past that.
@@ -165,6 +240,7 @@ pub fn train(
         mean,
     } = learned;
 
+    packaged.of_inputs(&features, &usable, &rows.train);
     packaged.observe(&features, &rows.train)?;
     // As it will be served: written, read back and prepared.
     let artifact = run.pack(&mut packaged.artifact)?;
@@ -180,21 +256,28 @@ pub fn train(
             run.progress(Stage::Evaluate, fraction * part);
         },
     )?;
+    let inputs = predictor.signature().inputs.iter();
+    let columns = inputs.filter_map(|input| {
+        let mut columns = table.features.iter();
+        columns.find(|column| column.name == input.name)
+    });
+    let segments = segments(
+        columns,
+        &rows.test,
+        &held_out.losses,
+        target.task().metric(),
+    );
     let mut metrics = held_out.metrics;
-    metrics.insert("train_rows".to_owned(), rows.train.len() as f64);
+    let train_rows = stream
+        .as_ref()
+        .map_or(rows.train.len(), |stream| stream.learned(rows.train.len()));
+    metrics.insert("train_rows".to_owned(), train_rows as f64);
     metrics.insert("features".to_owned(), packaged.weighed as f64);
     run.judged(target.task(), &metrics);
     if let Some(count) = spec.split.folds {
         let time = (took, begun + time(spec, 0.9));
         let mut tell = |told| run.told(Stage::Evaluate, told, (HELD_OUT, 1.0));
-        let judged = folds::judge(
-            &lesson,
-            &rows.train,
-            &choice,
-            count as usize,
-            time,
-            &mut tell,
-        );
+        let judged = folds::judge(&lesson, &rows.train, &plan, count as usize, time, &mut tell);
         metrics.extend(judged);
     }
 
@@ -209,14 +292,14 @@ pub fn train(
         &target,
         dealing,
     );
-    run.relied(permutation.as_ref(), packaged.used.len());
+    run.relied(permutation.as_ref(), predictor.len());
 
     run.progress(Stage::Package, 0.0);
     run.info(format!("packed the model: {} bytes", artifact.len()));
     run.progress(Stage::Package, 1.0);
     Ok(Trained {
         artifact,
-        algorithm: choice.algorithm.into(),
+        algorithm: plan.algorithm(),
         params: packaged.artifact.params,
         metrics,
         signature: packaged.artifact.signature,
@@ -228,11 +311,20 @@ pub fn train(
             intercept: packaged.intercept,
             importances: packaged.importances,
             permutation,
+            segments,
             candidates,
             warnings,
             dropped: packaged.dropped,
         },
-        test_rows: rows.test,
+        test_values: rows
+            .test
+            .iter()
+            .map(|&row| target.values[row as usize])
+            .collect(),
+        test_rows: match &stream {
+            None => rows.test,
+            Some(stream) => stream.in_file(&rows.test),
+        },
     })
 }
 

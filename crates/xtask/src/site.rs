@@ -81,7 +81,7 @@ fn build_site(workspace: &Workspace) -> Result<()> {
         let first_visit = bundle.first_visit();
         ensure!(
             first_visit <= FIRST_VISIT,
-            "a first visit downloads up to {first_visit} bytes, more than {FIRST_VISIT}: CONTRIBUTING.md tells what makes it large"
+            "a first visit downloads up to {first_visit} bytes, more than {FIRST_VISIT} ({bundle}): CONTRIBUTING.md tells what makes it large"
         );
         bundle.write(&site)?;
         fs::write(stamp, inputs)?;

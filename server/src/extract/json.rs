@@ -63,7 +63,8 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body is said to be JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
     let media = headers
         .get(CONTENT_TYPE)
         .and_then(|media| media.to_str().ok())

@@ -5,6 +5,7 @@ mod report;
 use std::time::Duration;
 
 use domain::ids::TrainingRunId;
+use domain::retraining::Comparison;
 use domain::training_runs::{LogLevel, RunError, TrainingBudget};
 use domain::{Error, Result};
 use jobs::child::{Child, End};
@@ -13,6 +14,7 @@ use platform::Platform;
 use platform::blobs::TempFile;
 use platform::training_runs::{self, Outcome, Started, TRAIN_JOB, TrainJob, Trained};
 use serde_json::Value;
+use trainer::Rival;
 use trainer::child::{ChildLimits, ChildMessage, ChildRequest, TrainedModel};
 
 use super::fate::{abandoned, fate};
@@ -60,7 +62,8 @@ impl TrainModel {
             )));
         }
         let output = self.platform.blobs.temp()?;
-        let request = self.request(&started, &output)?;
+        let rival = self.rival(&started).await?;
+        let request = self.request(&started, rival.as_ref(), &output)?;
         let limits = limits(started.run.spec.budget);
         let wall = Duration::from_secs(u64::from(started.run.spec.budget.seconds));
         let child = super::spawn(job, &request, wall)?;
@@ -78,7 +81,10 @@ impl TrainModel {
         let (said, end) = listen(job, id, child, &mut report).await?;
         let outcome = match said {
             _ if job.stop.reason().is_some() => Outcome::Cancelled,
-            Some(Said::Trained(trained)) => self.keep(output, *trained).await?,
+            Some(Said::Trained(trained)) => {
+                let comparison = compared(&started, rival, trained.comparison.clone());
+                self.keep(output, *trained, comparison).await?
+            }
             Some(Said::Failed(error)) => Outcome::Failed(error),
             None => Outcome::Failed(fate(&end, limits, None)),
         };
@@ -93,18 +99,54 @@ impl TrainModel {
         Ok(outcome)
     }
 
-    fn request(&self, started: &Started, output: &TempFile) -> Result<ChildRequest> {
+    /// Whom the new model is compared with, if with anybody; else why not.
+    async fn rival(&self, started: &Started) -> Result<Option<Result<Rival, String>>> {
+        let Some(opponent) = &started.opponent else {
+            return Ok(None);
+        };
+        let sha256 = match &opponent.artifact {
+            Ok(sha256) => sha256,
+            Err(reason) => return Ok(Some(Err(reason.clone()))),
+        };
+        if !self.platform.blobs.is_intact(sha256).await? {
+            let reason = "its stored file is damaged: its bytes changed on the disk";
+            return Ok(Some(Err(reason.to_owned())));
+        }
+        Ok(Some(Ok(Rival {
+            artifact: self.platform.blobs.path(sha256)?,
+            types: started
+                .dataset
+                .columns
+                .iter()
+                .map(|column| column.kind)
+                .collect(),
+        })))
+    }
+
+    fn request(
+        &self,
+        started: &Started,
+        rival: Option<&Result<Rival, String>>,
+        output: &TempFile,
+    ) -> Result<ChildRequest> {
         Ok(ChildRequest::Train {
             path: self.platform.blobs.path(&started.dataset.sha256)?,
             format: started.dataset.format,
             output: output.path().to_owned(),
             limits: limits(started.run.spec.budget),
             spec: Box::new(started.run.spec.clone()),
+            recipe: started.recipe.clone().map(Box::new),
+            rival: rival.and_then(|rival| rival.as_ref().ok()).cloned(),
         })
     }
 
     /// The artifact becomes a blob; it is not part of anything until the version is committed.
-    async fn keep(&self, output: TempFile, trained: TrainedModel) -> Result<Outcome> {
+    async fn keep(
+        &self,
+        output: TempFile,
+        trained: TrainedModel,
+        comparison: Option<(Option<i32>, Comparison)>,
+    ) -> Result<Outcome> {
         let artifact = match self
             .platform
             .blobs
@@ -128,11 +170,13 @@ impl TrainModel {
         }
         Ok(Outcome::Succeeded(Box::new(Trained {
             artifact,
+            trainer: trainer::version(),
             algorithm: trained.algorithm,
             params: Value::Object(trained.params),
             metrics: trained.metrics,
             signature: trained.signature,
             evaluation: trained.evaluation,
+            comparison,
         })))
     }
 
@@ -142,6 +186,22 @@ impl TrainModel {
         })
         .await
     }
+}
+
+/// What came of comparing, beside the version that was live; nothing where nothing was to be compared.
+fn compared(
+    started: &Started,
+    rival: Option<Result<Rival, String>>,
+    said: Option<Comparison>,
+) -> Option<(Option<i32>, Comparison)> {
+    let version = started.opponent.as_ref()?.version;
+    let comparison = match rival? {
+        Err(reason) => Comparison::NotComparable { reason },
+        Ok(_) => said.unwrap_or_else(|| Comparison::NotComparable {
+            reason: "the training did not compare them".to_owned(),
+        }),
+    };
+    Some((version, comparison))
 }
 
 /// Hears the child out, and reports on the way.

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use domain::async_predictions::AsyncResult;
 use domain::predictions::{PredictResponse, Route};
-use domain::{Error, Result};
+use domain::{EngineFault, Error, Result};
+use futures::future::join_all;
 use platform::async_predictions::{self, Answered, Outcome, TakenPrediction};
 use serving::dialects::Native;
-use serving::gate::Full;
-use serving::predict::{self, Forced};
+use serving::gate::{Full, Turn};
+use serving::predict::{self, Answer, Forced};
 use serving::snapshot::Deployment;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::{every, never};
@@ -30,6 +31,10 @@ const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
 /// Longest time that a deployment is waited for which is to be loaded. A longer load goes on, and its prediction comes again:
 /// no lease must end meanwhile.
 const LOAD_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest time that engines are waited for: with what loading took before, less than a lease.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(20);
+/// Batches that engines work on at once in this process.
+static ENGINE_BATCHES: Semaphore = Semaphore::const_new(8);
 /// How long a deployment that can not answer is waited for, in seconds.
 const PATIENCE: f64 = 3600.0;
 /// How long another server's new deployment may not be known here yet, in seconds.
@@ -70,10 +75,31 @@ async fn tick(state: &AppState) -> Result<()> {
             }
         };
         timeout(LOAD_PATIENCE, woken).await.ok();
+        let (elsewhere, here) = taken
+            .into_iter()
+            .partition::<Vec<_>, _>(|taken| is_remote(state, taken));
+        // What is computed here waits for nobody's engine.
+        if !elsewhere.is_empty() {
+            if let Ok(turn) = ENGINE_BATCHES.try_acquire() {
+                state
+                    .tasks
+                    .spawn(ask_engines(state.clone(), elsewhere, turn));
+            } else {
+                let later = |taken: TakenPrediction| (taken.fence, Answered::NotYet(PERIOD));
+                let later = elsewhere.into_iter().map(later).collect();
+                async_predictions::finish(&state.platform, later).await?;
+            }
+        }
+        if here.is_empty() {
+            continue;
+        }
         let server = state.clone();
         let answered = tokio::task::spawn_blocking(move || {
-            let answer = |taken: TakenPrediction| (taken.fence, answer(&server, &taken));
-            taken.into_iter().map(answer).collect::<Vec<_>>()
+            let answer = |taken: TakenPrediction| {
+                let outcome = predict(&server, &taken);
+                (taken.fence, answer(&server, &taken, outcome))
+            };
+            here.into_iter().map(answer).collect::<Vec<_>>()
         });
         let answered = answered.await.map_err(Error::internal)?;
         async_predictions::finish(&state.platform, answered).await?;
@@ -81,12 +107,46 @@ async fn tick(state: &AppState) -> Result<()> {
     Ok(())
 }
 
-fn answer(state: &AppState, taken: &TakenPrediction) -> Answered {
+fn is_remote(state: &AppState, taken: &TakenPrediction) -> bool {
+    deployment(state, taken).is_ok_and(|deployment| deployment.is_remote())
+}
+
+/// All at once, and all of them end before their leases do.
+async fn ask_engines(
+    state: AppState,
+    taken: Vec<TakenPrediction>,
+    _turn: SemaphorePermit<'static>,
+) {
+    let deadline = Instant::now() + ENGINE_PATIENCE;
+    let answers = taken.into_iter().map(|taken| {
+        let state = &state;
+        async move {
+            let outcome = predict_elsewhere(state, &taken, deadline).await;
+            (taken.fence, answer(state, &taken, outcome))
+        }
+    });
+    let answered = join_all(answers).await;
+    if let Err(error) = async_predictions::finish(&state.platform, answered).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "predictions of engines could not be stored and are made again"
+        );
+    }
+}
+
+fn answer(state: &AppState, taken: &TakenPrediction, outcome: Result<AsyncResult>) -> Answered {
     let now = state.platform.clock.now();
     let age = now.seconds_since(taken.created_at);
-    match predict(state, taken) {
+    match outcome {
         Ok(result) => Answered::Ended(Outcome::Succeeded(result)),
-        Err(Error::Unavailable { .. }) if age < PATIENCE => Answered::NotYet(NOT_READY_PAUSE),
+        // Who does not wait may wait until an engine is well again.
+        Err(
+            Error::Unavailable { .. }
+            | Error::Engine {
+                fault: EngineFault::Away | EngineFault::TimedOut,
+                ..
+            },
+        ) if age < PATIENCE => Answered::NotYet(NOT_READY_PAUSE),
         // Who does not wait lets those go first who do.
         Err(Error::Overloaded { .. }) if age < PATIENCE => Answered::NotYet(PERIOD),
         Err(Error::NotFound { .. }) if age < RELOAD => Answered::NotYet(PERIOD),
@@ -132,6 +192,28 @@ fn forced(taken: &TakenPrediction) -> Option<Forced> {
 }
 
 fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
+    let (deployment, turn) = enter(state, taken)?;
+    let request = request(state, taken);
+    let answer = predict::from_deployment(&state.serving.recorder, &deployment, &request)?;
+    drop(turn);
+    result(&answer)
+}
+
+/// The same, of a deployment that another engine computes.
+async fn predict_elsewhere(
+    state: &AppState,
+    taken: &TakenPrediction,
+    deadline: Instant,
+) -> Result<AsyncResult> {
+    let (deployment, turn) = enter(state, taken)?;
+    let (recorder, request) = (&state.serving.recorder, request(state, taken));
+    let answer =
+        predict::from_deployment_in_batch(recorder, &deployment, &request, deadline.into()).await?;
+    drop(turn);
+    result(&answer)
+}
+
+fn enter(state: &AppState, taken: &TakenPrediction) -> Result<(Arc<Deployment>, Option<Turn>)> {
     if taken.losses > MOST_LOSSES {
         let message = format!(
             "{} servers were lost while they answered this: it is not tried again",
@@ -147,7 +229,11 @@ fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
             Some(turn.map_err(|Full| crowded(&deployment))?)
         }
     };
-    let request = predict::Request {
+    Ok((deployment, turn))
+}
+
+fn request<'t>(state: &AppState, taken: &'t TakenPrediction) -> predict::Request<'t, Native> {
+    predict::Request {
         dialect: &Native,
         body: &taken.body,
         request_id: &taken.request_id,
@@ -156,9 +242,10 @@ fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
         now: state.platform.clock.now(),
         // What is measured is the model, not how long the prediction waited.
         arrived: Instant::now(),
-    };
-    let answer = predict::from_deployment(&state.serving.recorder, &deployment, &request)?;
-    drop(turn);
+    }
+}
+
+fn result(answer: &Answer) -> Result<AsyncResult> {
     let response: PredictResponse =
         serde_json::from_slice(&answer.body).map_err(Error::internal)?;
     Ok(AsyncResult {

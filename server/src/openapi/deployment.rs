@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::datasets::ColumnType;
+use domain::datasets::{ColumnType, TextFormat};
+use domain::dates;
 use domain::models::{InputField, OutputField, Signature, Task};
 use domain::predictions::Scale;
 use domain::{Error, Result};
@@ -296,9 +297,21 @@ fn remarks(input: &InputField) -> Vec<String> {
         && input.kind == ColumnType::String
     {
         remarks.push(format!(
-            "{} categories in the training table; any other text counts as \"other\".",
-            categories.len()
+            "{} categories in the training table; any other text counts as {}.",
+            categories.len(),
+            input.unseen.as_deref().unwrap_or("\"other\"")
         ));
+    }
+    match input.format {
+        Some(TextFormat::Date) => remarks.push(format!("{} (a day).", capital(dates::EXPECTED))),
+        Some(TextFormat::Timestamp) => remarks.push(format!(
+            "{}; in UTC where it says no zone.",
+            capital(dates::EXPECTED)
+        )),
+        None => {}
+    }
+    if let Some(transform) = &input.transform {
+        remarks.push(format!("The model takes {transform}."));
     }
     if input.nullable {
         remarks.push(match &input.impute {
@@ -307,6 +320,12 @@ fn remarks(input: &InputField) -> Vec<String> {
         });
     }
     remarks
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// The training table's example first, then its other categories.
@@ -333,7 +352,10 @@ mod tests {
             categories: None,
             min: None,
             max: None,
+            format: None,
             impute: None,
+            unseen: None,
+            transform: None,
             example: None,
         }
     }

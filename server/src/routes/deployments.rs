@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::deployments::{Deployment, DeploymentSpec};
 use domain::{Error, Page, Permission};
-use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, StatusCode};
 use platform::access;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ApiResult;
+use crate::extract::revision::{etag, if_match, is_known};
 use crate::extract::{Caller, Json, Path};
 use crate::openapi::Problems;
 use crate::routes::paths::{InProject, OfDeployment};
@@ -57,11 +57,8 @@ async fn get(
         &path.deployment,
     )
     .await?;
-    let tag = etag(&deployment);
-    let is_known = headers
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.1.as_bytes());
-    if is_known {
+    let tag = etag(deployment.revision);
+    if is_known(&headers, deployment.revision) {
         return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
     }
     Ok(([tag], Json(deployment)).into_response())
@@ -92,7 +89,7 @@ async fn put(
         revision,
     );
     let deployment = put.await?;
-    Ok(([etag(&deployment)], Json(deployment)))
+    Ok(([etag(deployment.revision)], Json(deployment)))
 }
 
 /// Delete a deployment
@@ -137,26 +134,4 @@ async fn document(
         .map(Arc::clone)
         .ok_or_else(|| Error::not_found("deployment"))?;
     Ok(predict::document::respond(&state, &deployment, &headers).await?)
-}
-
-fn etag(deployment: &Deployment) -> (HeaderName, String) {
-    (ETAG, format!("\"{}\"", deployment.revision))
-}
-
-/// The revision that the caller has seen; none asked for without the header, or with `*`.
-fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Error> {
-    let Some(value) = headers.get(IF_MATCH) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let revision = text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .and_then(|revision| revision.parse().ok());
-    revision.map(Some).ok_or_else(|| Error::PreconditionFailed {
-        message: format!("if-match names {text:?}, which is no revision: send the etag of the deployment as it was read"),
-    })
 }

@@ -1,11 +1,14 @@
-//! Models that were trained elsewhere: an ONNX file with what is said of it, as `multipart/form-data`.
+//! Models that were trained elsewhere: an ONNX file with what is said of it, as `multipart/form-data`; or a model that an engine
+//! elsewhere computes, as JSON.
 
 use std::io;
 
-use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartRejection};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::models::{GivenSignature, MAX_ONNX_BYTES, ModelVersion};
+use domain::models::{
+    GivenSignature, MAX_ONNX_BYTES, ModelVersion, NewRemote, NewRemoteVersion, RemoteProtocol,
+};
 use domain::{Error, FieldError, Name};
 use futures::TryStreamExt as _;
 use http::header::LOCATION;
@@ -17,18 +20,20 @@ use utoipa_axum::routes;
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Caller, Json, Path, json};
-use crate::imports;
 use crate::middleware::body_limit;
 use crate::openapi::Problems;
 use crate::routes::datasets::{self, Pace};
 use crate::routes::paths::{InProject, OfModel};
 use crate::routes::uploads::{self, wants_json};
 use crate::state::AppState;
+use crate::{imports, remotes};
 
 /// What the form adds around the file, at most, in bytes: the signature, for the most part.
 const ENVELOPE: u64 = LONGEST_SIGNATURE as u64 + (64 << 10);
 /// Longest signature that is read, in bytes.
 const LONGEST_SIGNATURE: usize = 4 << 20;
+/// Longest text of a field of the form, in bytes.
+const LONGEST_FIELD: usize = 8 << 10;
 
 /// Apart from other routes of models: a file takes as long as it takes.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -50,19 +55,30 @@ pub struct NewModelVersion {
     signature: Option<GivenSignature>,
 }
 
-/// Import an ONNX file as a model version
+/// Import a model version: an ONNX file, or a model that another engine computes
 ///
-/// The file is read and tried out before the answer comes. The model is made if there is none of that name.
+/// The file is read and tried out before the answer comes; of an engine that speaks the Open Inference Protocol, as Triton, KServe,
+/// MLServer and Ray Serve do, the model is asked for its inputs and tried out. The model is made if there is none of that name.
 #[utoipa::path(post, path = "/api/v1/projects/{project}/models/{model}/versions", operation_id = "model_versions_create",
-    tag = "models", params(OfModel), request_body(content_type = "multipart/form-data", content = NewModelVersion),
+    tag = "models", params(OfModel),
+    request_body(content((NewModelVersion = "multipart/form-data"), (NewRemoteVersion = "application/json"))),
     responses((status = 201, body = ModelVersion, headers(("location" = String, description = "The version"))), Problems))]
 async fn create(
     State(state): State<AppState>,
     caller: Caller,
     Path(path): Path<OfModel>,
     headers: HeaderMap,
-    form: Result<Multipart, MultipartRejection>,
+    request: Request,
 ) -> ApiResult<(StatusCode, [(HeaderName, String); 1], Json<ModelVersion>)> {
+    if json::is_json(&headers) {
+        let body = axum::body::to_bytes(request.into_body(), ENVELOPE as usize).await;
+        let body = body.map_err(|_| crate::middleware::body_limit::too_large())?;
+        let new: NewRemoteVersion = json::parse(&body)?;
+        let import = remotes::import(&state, &caller.actor, &path.project, &path.model, new);
+        let version = Box::pin(import).await?;
+        return Ok(created(&path.project, version));
+    }
+    let form = Multipart::from_request(request, &state).await;
     let sent = Box::pin(read(&state, &caller, &path.project, &headers, form)).await?;
     let version = Box::pin(sent.import(&state, &caller, &path.project, Some(path.model))).await?;
     Ok(created(&path.project, version))
@@ -73,13 +89,21 @@ async fn create(
 pub struct ImportForm {
     /// The file's name is taken when it is left out.
     model: Option<Name>,
-    #[schema(value_type = String, format = Binary)]
-    file: Vec<u8>,
+    /// An ONNX file, unless an engine is named.
+    #[schema(value_type = Option<String>, format = Binary)]
+    file: Option<Vec<u8>>,
+    /// Where an engine is that computes the model.
+    url: Option<String>,
+    /// The model's name there.
+    remote_model: Option<String>,
+    remote_version: Option<String>,
+    token: Option<String>,
+    timeout_ms: Option<u32>,
     /// As JSON.
     signature: Option<GivenSignature>,
 }
 
-/// Import an ONNX file with a form
+/// Import an ONNX file, or a model of an engine, with a form
 ///
 /// Goes to the version's page, or answers with the version when JSON is accepted.
 #[utoipa::path(post, path = "/p/{project}/imports", operation_id = "model_versions_create_form", tag = "browser",
@@ -121,6 +145,57 @@ struct Sent {
     model: Option<Name>,
     file: Option<(TempFile, String)>,
     signature: Option<GivenSignature>,
+    remote: RemoteFields,
+}
+
+/// What a form says of an engine. It has no `Debug`, so that the token gets into no log.
+#[derive(Default)]
+struct RemoteFields {
+    url: Option<String>,
+    model: Option<String>,
+    version: Option<String>,
+    token: Option<String>,
+    timeout_ms: Option<String>,
+}
+
+impl RemoteFields {
+    fn place(&mut self, field: &str) -> Option<&mut Option<String>> {
+        match field {
+            "url" => Some(&mut self.url),
+            "remote_model" => Some(&mut self.model),
+            "remote_version" => Some(&mut self.version),
+            "token" => Some(&mut self.token),
+            "timeout_ms" => Some(&mut self.timeout_ms),
+            _ => None,
+        }
+    }
+
+    fn remote(self) -> Result<Option<NewRemote>, Error> {
+        let others = [&self.model, &self.version, &self.token, &self.timeout_ms];
+        let has_others = others.iter().any(|other| other.is_some());
+        let Some(url) = self.url else {
+            if has_others {
+                return Err(missing("/remote/url", "where the engine is"));
+            }
+            return Ok(None);
+        };
+        let model = self.model.ok_or_else(|| {
+            let expected = "the name of the model at the engine";
+            missing("/remote/model", expected)
+        })?;
+        let timeout_ms = self.timeout_ms.map(|text| {
+            let wrong = || Error::invalid("/remote/timeout_ms", "a whole number of milliseconds");
+            text.parse().map_err(|_| wrong())
+        });
+        Ok(Some(NewRemote {
+            protocol: RemoteProtocol::OipV2,
+            url,
+            model,
+            version: self.version,
+            timeout_ms: timeout_ms.transpose()?,
+            token: self.token,
+        }))
+    }
 }
 
 impl Sent {
@@ -132,6 +207,21 @@ impl Sent {
         project: &Name,
         model: Option<Name>,
     ) -> ApiResult<ModelVersion> {
+        if let Some(remote) = self.remote.remote()? {
+            if self.file.is_some() {
+                return Err(
+                    missing("/file", "no file beside an engine that computes the model").into(),
+                );
+            }
+            let model = model
+                .or(self.model)
+                .or_else(|| Name::suggest(&remote.model));
+            let model = model.ok_or_else(|| missing("/model", "a name for the model"))?;
+            let signature = self.signature.unwrap_or_default();
+            let new = NewRemoteVersion { remote, signature };
+            let import = remotes::import(state, &caller.actor, project, &model, new);
+            return Ok(Box::pin(import).await?);
+        }
         let Some((file, file_name)) = self.file else {
             return Err(missing("/file", "an ONNX file").into());
         };
@@ -172,6 +262,13 @@ async fn read(
         .map_err(|error| ApiError::bad_request(error.body_text()))?
     {
         let name = field.name().unwrap_or_default().to_owned();
+        if let Some(place) = sent.remote.place(&name).filter(|place| place.is_none()) {
+            let text = uploads::text(field, LONGEST_FIELD).await?;
+            let text = String::from_utf8_lossy(&text);
+            // An empty field of a form says nothing.
+            *place = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+            continue;
+        }
         match name.as_str() {
             "file" if sent.file.is_none() => sent.file = Some(file(state, field).await?),
             "signature" if sent.signature.is_none() => {
@@ -180,7 +277,7 @@ async fn read(
             }
             "model" if sent.model.is_none() => sent.model = uploads::name_field(field).await?,
             _ => {
-                let expected = "the fields file and signature, each once";
+                let expected = "the fields file and signature, or url and remote_model, each once";
                 let error = FieldError::new("", "unknown_field", expected).got(name);
                 return Err(Error::Invalid(vec![error]).into());
             }

@@ -292,7 +292,7 @@ async fn readiness(call: &Call<'_>, name: String) -> Response {
         Ok(caller) => loaded(call, &caller).await,
         Err(error) => Err(error),
     };
-    let ready = ready.and_then(|version| match version.problem() {
+    let ready = ready.and_then(|version| match version.trouble() {
         None => Ok(ModelReady { name, ready: true }),
         Some(problem) => Err(version.not_ready(&problem)),
     });

@@ -1,7 +1,9 @@
 //! The parameters in paths, by their names.
 
 use domain::Name;
-use domain::ids::{ApiKeyId, InvitationId, RolloutId, ScoringRunId, TrainingRunId, UserId};
+use domain::ids::{
+    ApiKeyId, InvitationId, RetrainingAttemptId, RolloutId, ScoringRunId, TrainingRunId, UserId,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -23,6 +25,7 @@ paths! {
     OfModel { project: Name, model: Name }
     OfModelVersion { project: Name, model: Name, version: i32 }
     OfAlias { project: Name, model: Name, alias: Name }
+    OfRetrainingAttempt { project: Name, model: Name, attempt: RetrainingAttemptId }
     OfDeployment { project: Name, deployment: Name }
     OfRollout { project: Name, deployment: Name, rollout: RolloutId }
     OfApiKey { project: Name, api_key: ApiKeyId }

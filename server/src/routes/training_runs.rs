@@ -19,6 +19,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(create, list))
         .routes(routes!(get))
         .routes(routes!(cancel))
+        .routes(routes!(rerun))
         .routes(routes!(logs))
 }
 
@@ -90,6 +91,29 @@ async fn cancel(
         )
         .await?,
     ))
+}
+
+/// Train again what a training run has trained
+///
+/// On the same version of the dataset, with the same seeds and parameters. The run that comes of it makes no version: its
+/// `reproduction` says whether its artifact is that of the version, byte by byte. Of `auto`, what was chosen is trained again.
+#[utoipa::path(post, path = "/api/v1/projects/{project}/training-runs/{training_run}/rerun",
+    operation_id = "training_runs_rerun", tag = "training runs", params(OfTrainingRun),
+    responses((status = 202, body = TrainingRun, headers(("location" = String, description = "The run"))), Problems))]
+async fn rerun(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<OfTrainingRun>,
+) -> ApiResult<(StatusCode, [(HeaderName, String); 1], Json<TrainingRun>)> {
+    let run = Box::pin(platform::training_runs::rerun(
+        &state.platform,
+        &caller.actor,
+        &path.project,
+        path.training_run,
+    ))
+    .await?;
+    let location = format!("/api/v1/projects/{}/training-runs/{}", path.project, run.id);
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(run)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

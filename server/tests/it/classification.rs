@@ -1,6 +1,7 @@
 //! A classifier, from the table of the Titanic's passengers to everything that answers with it.
 
 mod dialects;
+mod exports;
 mod pages;
 
 use domain::Scope;
@@ -289,7 +290,7 @@ async fn what_a_target_can_not_be_is_named() {
         (
             body!({"algorithm": "ridge"}),
             "/algorithm",
-            "auto, logistic_regression, naive_bayes, decision_tree, random_forest, gradient_boosting",
+            "auto, logistic_regression, naive_bayes, k_nearest_neighbors, decision_tree, random_forest, gradient_boosting",
         ),
         (
             body!({"algorithm": "logistic_regression", "task": "regression"}),

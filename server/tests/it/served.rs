@@ -282,7 +282,10 @@ fn input(name: &str, kind: ColumnType, example: Value) -> InputField {
         categories: None,
         min: None,
         max: None,
+        format: None,
         impute: None,
+        unseen: None,
+        transform: None,
         example: Some(example),
     }
 }

@@ -88,8 +88,8 @@ fn spec(split: &Value) -> Value {
 async fn groups_and_times_are_kept_apart_and_folds_are_shown_with_the_metrics() {
     let ground = Ground::new().await;
     for (method, column, test_rows, inputs) in [
-        ("group", "patient", 60.0, ["dose", "copy"]),
-        ("time", "day", 60.0, ["patient", "dose"]),
+        ("group", "patient", 60.0, &["day", "dose", "copy"][..]),
+        ("time", "day", 60.0, &["patient", "dose"]),
     ] {
         let mut spec = spec(&body!({"method": method, "column": column, "folds": 4}));
         if method == "time" {

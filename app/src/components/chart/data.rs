@@ -97,14 +97,34 @@ impl ScatterChart {
     }
 }
 
-/// Shares against shares, both from 0 to 1.
+/// One quantity against another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveChart {
+    /// What there is a curve for each of, for the table: `class`.
+    pub of: &'static str,
     /// The horizontal one, and the vertical one.
     pub axes: [String; 2],
+    pub units: [CurveUnit; 2],
     /// Whether a line stands where both are equal.
     pub has_diagonal: bool,
     pub curves: Vec<Curve>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CurveUnit {
+    /// From 0 to 1.
+    Share,
+    /// Any number.
+    Amount,
+}
+
+impl CurveUnit {
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::Share => numbers::percent(value),
+            Self::Amount => numbers::decimal(value),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -183,12 +203,12 @@ impl ChartData {
             Self::Curves(chart) => {
                 let curve = chart.curves.get(series)?;
                 let point = curve.points.get(point)?;
-                let [x, y] = &chart.axes;
+                let ([x, y], [across, up]) = (&chart.axes, chart.units);
                 Some(format!(
                     "{}, {x}: {}, {y}: {}",
                     curve.name,
-                    numbers::percent(point.x),
-                    numbers::percent(point.y)
+                    across.text(point.x),
+                    up.text(point.y)
                 ))
             }
         }
@@ -236,15 +256,16 @@ impl ChartData {
                     .collect(),
             ),
             Self::Curves(chart) => {
-                let mut heads = vec!["class".to_owned()];
+                let [across, up] = chart.units;
+                let mut heads = vec![chart.of.to_owned()];
                 heads.extend(chart.axes.iter().cloned());
                 let mut rows = Vec::new();
                 for curve in &chart.curves {
                     for point in &curve.points {
                         rows.push(vec![
                             curve.name.clone(),
-                            numbers::percent(point.x),
-                            numbers::percent(point.y),
+                            across.text(point.x),
+                            up.text(point.y),
                         ]);
                     }
                 }
@@ -395,6 +416,8 @@ mod tests {
     #[test]
     fn a_curves_points_are_told_with_their_class() {
         let data = ChartData::Curves(CurveChart {
+            of: "class",
+            units: [CurveUnit::Share; 2],
             axes: ["found".to_owned(), "right".to_owned()],
             has_diagonal: false,
             curves: vec![Curve {

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::data::{
-    ChartData, ChartLine, CurveChart, Dash, HistogramChart, LineChart, ScatterChart, Unit,
+    ChartData, ChartLine, CurveChart, CurveUnit, Dash, HistogramChart, LineChart, ScatterChart,
+    Unit,
 };
 use crate::components::numbers;
 
@@ -196,14 +197,19 @@ fn dashes(dash: Dash) -> &'static str {
 }
 
 fn curve_chart(data: &CurveChart, palette: &Palette) -> (Members, Members) {
-    let share_axis = |name: &str, gap: f64| {
-        let mut axis = named(axis("value", palette), name, gap);
-        axis.extend([
-            ("min", 0.into()),
-            ("max", 1.into()),
-            ("splitNumber", 5.into()),
-        ]);
+    let number_axis = |place: usize, gap: f64| {
+        let mut axis = named(axis("value", palette), &data.axes[place], gap);
+        axis.push(("splitNumber", 5.into()));
+        match data.units[place] {
+            CurveUnit::Share => axis.extend([("min", 0.into()), ("max", 1.into())]),
+            CurveUnit::Amount => axis.push(("scale", true.into())),
+        }
         object(axis)
+    };
+    // The name of an axis keeps clear of its longest label, which is of no known length for amounts.
+    let gap = match data.units[1] {
+        CurveUnit::Share => 36.0,
+        CurveUnit::Amount => 64.0,
     };
     let mut series = Vec::new();
     for (slot, curve) in data.curves.iter().enumerate() {
@@ -220,8 +226,8 @@ fn curve_chart(data: &CurveChart, palette: &Palette) -> (Members, Members) {
     let members = vec![
         ("grid", grid([24, 16, 36, 28])),
         ("legend", legend(palette)),
-        ("xAxis", share_axis(&data.axes[0], 28.0)),
-        ("yAxis", share_axis(&data.axes[1], 36.0)),
+        ("xAxis", number_axis(0, 28.0)),
+        ("yAxis", number_axis(1, gap)),
         ("series", Value::Array(series)),
     ];
     (members, vec![("trigger", "item".into())])

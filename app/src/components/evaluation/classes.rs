@@ -3,7 +3,7 @@
 use domain::models::{ClassCurves, ClassEvaluation, CurvePoint, Estimate, Threshold};
 use leptos::prelude::*;
 
-use crate::components::chart::{Chart, ChartData, Curve, CurveChart};
+use crate::components::chart::{Chart, ChartData, Curve, CurveChart, CurveUnit};
 use crate::components::field::TextField;
 use crate::components::numbers;
 use crate::components::section::TableSection;
@@ -148,7 +148,9 @@ fn charts(curves: &[ClassCurves]) -> AnyView {
             points: points(curve),
         });
         Signal::stored(ChartData::Curves(CurveChart {
+            of: "class",
             axes: axes.map(str::to_owned),
+            units: [CurveUnit::Share; 2],
             has_diagonal,
             curves: lines.filter(|curve| !curve.points.is_empty()).collect(),
         }))

@@ -3,18 +3,22 @@ use domain::{Name, Permission};
 use leptos::prelude::*;
 
 use super::aliases::{AliasList, SetAliasForm};
+use super::retraining::retraining;
 use crate::calls::{Change, read_when};
 use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::card::Card;
+use crate::components::compared::{Chosen, compare_button, tick};
 use crate::components::loaded::loaded_page;
 use crate::components::not_found::NotFound;
 use crate::components::numbers;
 use crate::components::page_header::PageHeader;
+use crate::components::query_form::QueryForm;
 use crate::components::table::TableFrame;
+use crate::components::tabs::Tabs;
 use crate::components::time::Time;
-use crate::context::{use_name_param, use_project};
+use crate::context::{use_name_param, use_project, use_query};
 use crate::live::use_live;
 use crate::server_fns::models::{GetModel, RemoveModelAlias, SetModelAlias};
 
@@ -33,6 +37,12 @@ fn ModelDetail(name: Name) -> impl IntoView {
     let set = Change::<SetModelAlias>::new();
     let remove = Change::<RemoveModelAlias>::new();
     let (was_set, was_removed) = (set.successes(), remove.successes());
+    let chosen = Chosen::default();
+    let asked = use_query("tab");
+    let tab = Memo::new(move |_| match asked.get().as_deref() {
+        Some("retraining") => "retraining",
+        _ => "versions",
+    });
     let changes = use_live(|| {
         vec![
             domain::events::Topic::Runs,
@@ -53,7 +63,36 @@ fn ModelDetail(name: Name) -> impl IntoView {
         Signal::derive(move || vec![("Models".to_owned(), format!("/p/{}/models", project.get()))]);
     let path = {
         let name = name.clone();
-        Signal::derive(move || format!("/api/v1/projects/{}/models/{name}", project.get()))
+        Signal::derive(move || {
+            let path = format!("/api/v1/projects/{}/models/{name}", project.get());
+            match tab.get() {
+                "versions" => path,
+                tab => format!("{path}/{tab}"),
+            }
+        })
+    };
+    let items = {
+        let name = name.clone();
+        Signal::derive(move || {
+            let base = format!("/p/{}/models/{name}", project.get());
+            vec![
+                ("versions", "Versions".to_owned(), base.clone()),
+                (
+                    "retraining",
+                    "Retraining".to_owned(),
+                    format!("{base}?tab=retraining"),
+                ),
+            ]
+        })
+    };
+    let content = {
+        let name = name.clone();
+        move || match tab.get() {
+            "retraining" => retraining(&name),
+            _ => loaded_page(model, move |model| {
+                page(&project.get_untracked(), model, set, remove, chosen)
+            }),
+        }
     };
     let train = {
         let name = name.clone();
@@ -70,7 +109,8 @@ fn ModelDetail(name: Name) -> impl IntoView {
                 <a class="button primary" href=deploy.clone()>"Deploy"</a>
             </Allowed>
         </PageHeader>
-        {loaded_page(model, move |model| page(&project.get_untracked(), model, set, remove))}
+        <Tabs label="Views of the model" items current=Signal::derive(move || tab.get().to_owned()) />
+        {content}
         <ApiPanel path />
     }
     .into_any()
@@ -81,6 +121,7 @@ fn page(
     model: Model,
     set: Change<SetModelAlias>,
     remove: Change<RemoveModelAlias>,
+    chosen: Chosen,
 ) -> AnyView {
     let Model {
         name,
@@ -96,7 +137,7 @@ fn page(
     let rows = versions
         .iter()
         .enumerate()
-        .map(|(index, version)| row(project, metrics, version, versions.get(index + 1)))
+        .map(|(index, version)| row(project, metrics, version, versions.get(index + 1), chosen))
         .collect_view();
     let heads = metrics
         .map(|(_, head, title)| view! { <th scope="col" class="num"><abbr title=title>{head}</abbr></th> })
@@ -107,11 +148,13 @@ fn page(
         view! { <SetAliasForm project=project.clone() model=name versions=numbers set /> },
     );
     view! {
+        <QueryForm action=format!("/p/{project}/compare") class="stack">
         <Card title="Versions" flush=true>
             <TableFrame label="Versions">
                 <table class="table">
                     <thead>
                         <tr>
+                            <th scope="col"><span class="visually-hidden">"Compare"</span></th>
                             <th scope="col">"Version"</th>
                             <th scope="col">"Aliases"</th>
                             {heads}
@@ -124,6 +167,8 @@ fn page(
                 </table>
             </TableFrame>
         </Card>
+        {compare_button(chosen)}
+        </QueryForm>
         <Card title="Aliases" hint="A name that callers may use in place of a version number.">
             {alias_list}
             {set_form}
@@ -184,6 +229,7 @@ fn row(
     shown: [Shown; 3],
     version: &ModelVersion,
     before: Option<&ModelVersion>,
+    chosen: Chosen,
 ) -> impl IntoView + use<> {
     let href = format!(
         "/p/{project}/models/{}/versions/{}",
@@ -206,6 +252,7 @@ fn row(
             </td>
         }
     };
+    let named = format!("{}/{}", version.model, version.version);
     let [first, second, third] = shown.map(|(key, ..)| metric(key));
     let aliases = version
         .aliases
@@ -229,6 +276,7 @@ fn row(
         .collect_view();
     view! {
         <tr>
+            <td>{tick(chosen, "version", named, format!("Compare version {}", version.version))}</td>
             <th scope="row"><a href=href>{format!("v{}", version.version)}</a></th>
             <td><span class="chips">{aliases}</span></td>
             {first}

@@ -2,7 +2,7 @@ use domain::models::ModelSummary;
 use domain::{Name, Page, Permission};
 use leptos::prelude::*;
 
-use super::import::{DIALOG, ImportDialog};
+use super::import::{DIALOG, ENGINE_DIALOG, EngineDialog, ImportDialog};
 use crate::calls::read_when;
 use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
@@ -42,12 +42,16 @@ pub fn ModelsPage() -> impl IntoView {
     view! {
         <PageHeader title="Models" lead="Each training run or import adds a numbered version to its model. Versions never change once they are made.">
             <Allowed permission=Permission::Write what="Training and importing">
+                <DialogButton id=ENGINE_DIALOG>"Connect an engine"</DialogButton>
                 <DialogButton id=DIALOG>"Import ONNX"</DialogButton>
                 <a class="button primary" href=move || format!("/p/{}/training-runs/new", project.get())>"Train a model"</a>
             </Allowed>
         </PageHeader>
         {loaded_page(models, move |page| list(project.get_untracked(), cursor.get_untracked(), page))}
-        <Allowed permission=Permission::Write><ImportDialog /></Allowed>
+        <Allowed permission=Permission::Write>
+            <ImportDialog />
+            <EngineDialog />
+        </Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/models", project.get())) />
     }
     .into_any()
@@ -59,13 +63,14 @@ fn list(project: Name, cursor: Option<String>, page: Page<ModelSummary>) -> AnyV
             <EmptyState
                 glyph=Glyph::Model
                 title="No models yet"
-                text="A model appears with its first successful training run, or with an ONNX file that was trained elsewhere. Every further one of the same name adds a version."
+                text="A model appears with its first successful training run, with an ONNX file that was trained elsewhere, or with an engine that computes it. Every further one of the same name adds a version."
             >
                 <Allowed permission=Permission::Write>
                     <a class="button primary" href=format!("/p/{project}/training-runs/new")>
                         "Train a model"
                     </a>
                     <DialogButton id=DIALOG>"Import ONNX"</DialogButton>
+                    <DialogButton id=ENGINE_DIALOG>"Connect an engine"</DialogButton>
                 </Allowed>
             </EmptyState>
         }

@@ -1,13 +1,17 @@
 //! One version: what it takes, how good it is, where it comes from and where it serves.
 
+mod card;
+mod engine;
 mod imported;
 mod lineage;
 mod signature;
 
-use domain::models::{Alias, ModelVersion};
+use domain::models::{Alias, ModelVersion, REMOTE};
 use domain::training_runs::Algorithm;
 use domain::{Name, Permission};
 use leptos::prelude::*;
+
+use card::ModelCardSection;
 
 use super::aliases::{AliasList, SetAliasForm};
 use crate::calls::{Change, read_when};
@@ -20,6 +24,7 @@ use crate::components::loaded::{loaded, loaded_page};
 use crate::components::not_found::NotFound;
 use crate::components::numbers;
 use crate::components::page_header::PageHeader;
+use crate::components::reruns::Reruns;
 use crate::components::table::Facts;
 use crate::components::time::Time;
 use crate::context::{use_name_param, use_param, use_project};
@@ -97,6 +102,21 @@ fn Version(model: Name, version: i32) -> impl IntoView {
         let model = model.clone();
         move || format!("/p/{}/scoring-runs?model={model}/{version}", project.get())
     };
+    let compare = {
+        let model = model.clone();
+        move || {
+            // Beside the one before it.
+            let before = match version {
+                ..=1 => String::new(),
+                _ => format!("version={model}/{}&", version - 1),
+            };
+            format!(
+                "/p/{}/compare?{before}version={model}/{version}",
+                project.get()
+            )
+        }
+    };
+    let card = view! { <ModelCardSection model=model.clone() version /> };
     let canaries = {
         let model = model.clone();
         move || {
@@ -115,12 +135,14 @@ fn Version(model: Name, version: i32) -> impl IntoView {
     };
     view! {
         <PageHeader title=format!("{model} v{version}") crumbs>
+            <a class="button" href=compare>"Compare"</a>
             <Allowed permission=Permission::Write what="Scoring and deploying">
                 <a class="button" href=score.clone()>"Score a table"</a>
                 <a class="button primary" href=deploy.clone()>"Deploy as new"</a>
             </Allowed>
         </PageHeader>
         {loaded_page(resource, move |version| page(&project.get_untracked(), version, set, remove))}
+        {card}
         <Allowed permission=Permission::Write>{canaries()}</Allowed>
         <ApiPanel path />
     }
@@ -142,6 +164,8 @@ fn page(
         })
         .collect();
     let facts = facts(&version);
+    let onnx = onnx(project, &version);
+    let engine = engine::card(&version);
     let lineage = lineage::lineage(project, &version);
     let signature = signature::signature(&version.signature);
     let target = version.signature.output.name.clone();
@@ -158,22 +182,43 @@ fn page(
         view! { <AliasList project=project.clone() model=version.model.clone() aliases remove /> };
     let set_form = view! { <SetAliasForm project=project.clone() model=version.model versions=Vec::new() fixed=version.version set /> };
     view! {
-        <Card title="Where it comes from and where it serves">{lineage}</Card>
+        <Card title="Where it comes from and where it serves">
+            {lineage}
+            {version.training_run.map(|id| view! { <Reruns id /> })}
+        </Card>
+        {engine}
         <Card title="Held-out metrics">{metrics}{charts}</Card>
         {signature}
         <Card title="Aliases" hint="A name that callers may use in place of the version number.">
             {alias_list}
             {set_form}
         </Card>
-        <Card title="Artifact" hint="Never changes: loading it runs no code, and a changed byte is refused.">{facts}</Card>
+        <Card
+            title="Artifact"
+            hint="Never changes: loading it runs no code, and a changed byte is refused."
+            actions=move || onnx
+        >
+            {facts}
+        </Card>
     }
     .into_any()
+}
+
+/// The file, which other programs compute, of a version that has one.
+fn onnx(project: &Name, version: &ModelVersion) -> AnyView {
+    let mut inputs = version.signature.inputs.iter();
+    if version.algorithm == REMOTE || inputs.any(|input| input.format.is_some()) {
+        return ().into_any();
+    }
+    let (model, version) = (&version.model, version.version);
+    let file = format!("/api/v1/projects/{project}/models/{model}/versions/{version}/onnx");
+    view! { <a class="button small" href=file download>"Download ONNX"</a> }.into_any()
 }
 
 fn facts(version: &ModelVersion) -> AnyView {
     let imported = imported::facts(&version.params);
     let params = match &version.params {
-        _ if !imported.is_empty() => "none".to_owned(),
+        _ if !imported.is_empty() || version.algorithm == REMOTE => "none".to_owned(),
         serde_json::Value::Object(params) if params.is_empty() => "none".to_owned(),
         serde_json::Value::Null => "none".to_owned(),
         params => params.to_string(),

@@ -1,6 +1,6 @@
 //! The form that a signature asks for. Every control sends its text by name; with WebAssembly it also moves the row.
 
-use domain::datasets::ColumnType;
+use domain::datasets::{ColumnType, TextFormat};
 use domain::models::{InputField, Signature};
 use domain::predictions::Route;
 use domain::rollouts::Rollout;
@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::FIELD_PREFIX;
 use crate::browser;
-use crate::components::field::{CheckField, Field};
+use crate::components::field::{CheckField, Field, area_text};
 use crate::components::numbers;
 use crate::row::{self, Entries};
 
@@ -174,7 +174,11 @@ fn text(input: &InputField, id: &str, cell: Cell, known: &[String]) -> AnyView {
 }
 
 fn hint(input: &InputField) -> String {
-    let kind = input.kind.as_str();
+    let kind = match input.format {
+        Some(TextFormat::Date) => "a date such as 2026-01-31",
+        Some(TextFormat::Timestamp) => "a time such as 2026-01-31T09:30:00Z",
+        None => input.kind.as_str(),
+    };
     let seen = match (input.min, input.max) {
         (Some(min), Some(max)) => format!(
             "{kind}, {} to {} in training",
@@ -182,6 +186,10 @@ fn hint(input: &InputField) -> String {
             numbers::decimal(max)
         ),
         _ => kind.to_owned(),
+    };
+    let seen = match &input.unseen {
+        Some(unseen) => format!("{seen}; any other counts as {unseen}"),
+        None => seen,
     };
     match (&input.impute, input.nullable) {
         (Some(impute), _) => format!("{seen}; missing is taken as {impute}"),
@@ -222,7 +230,7 @@ pub(super) fn json_field(
                 aria-describedby="json-note"
                 on:input=on_input
             >
-                {text.get_untracked()}
+                {text.with_untracked(|text| area_text(text))}
             </textarea>
         </Field>
     }

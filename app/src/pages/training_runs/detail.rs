@@ -1,13 +1,14 @@
 //! One run, while it goes and afterwards.
 
 mod log;
+mod reruns;
 mod results;
 
 use domain::events::Topic;
 use domain::ids::TrainingRunId;
 use domain::models::Task;
 use domain::training_runs::{
-    RunError, RunStatus, Split, SplitMethod, Stage, TrainingRun, TrainingSpec,
+    RunError, RunStatus, Split, SplitMethod, Stage, TrainingBudget, TrainingRun, TrainingSpec,
 };
 use domain::{Name, Permission, Timestamp};
 use leptos::prelude::*;
@@ -32,7 +33,9 @@ use crate::components::table::Facts;
 use crate::components::time::Time;
 use crate::context::{use_param, use_project};
 use crate::live::use_live;
-use crate::server_fns::training_runs::{CancelTrainingRun, GetTrainingRun, parameter_field};
+use crate::server_fns::training_runs::{
+    CancelTrainingRun, GetTrainingRun, RerunTrainingRun, parameter_field, parameter_text,
+};
 
 #[component]
 pub fn TrainingRunPage() -> impl IntoView {
@@ -48,6 +51,7 @@ pub fn TrainingRunPage() -> impl IntoView {
 fn Run(id: TrainingRunId) -> impl IntoView {
     let project = use_project();
     let cancel = Change::<CancelTrainingRun>::new();
+    let rerun = Change::<RerunTrainingRun>::new();
     let cancelled = cancel.successes();
     let changes = use_live(move || vec![Topic::Run(id)]);
     let run = read_when(
@@ -65,19 +69,26 @@ fn Run(id: TrainingRunId) -> impl IntoView {
     });
     let title = format!("Run {}", short_id(&id.to_string()));
     view! {
-        <PageHeader title crumbs />
-        {refreshed_page(run, move |run| page(project.get_untracked(), run, cancel))}
+        <PageHeader title crumbs>
+            <a class="button" href=move || format!("/p/{}/compare?run={id}", project.get())>"Compare"</a>
+        </PageHeader>
+        {refreshed_page(run, move |run| page(project.get_untracked(), run, cancel, rerun))}
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/training-runs/{id}", project.get())) />
     }
     .into_any()
 }
 
-fn page(project: Name, run: Signal<TrainingRun>, cancel: Change<CancelTrainingRun>) -> AnyView {
+fn page(
+    project: Name,
+    run: Signal<TrainingRun>,
+    cancel: Change<CancelTrainingRun>,
+    rerun: Change<RerunTrainingRun>,
+) -> AnyView {
     let status = Memo::new(move |_| run.with(|run| run.status));
     let (id, spec) = run.with_untracked(|run| (run.id, run.spec.clone()));
     let head = {
         let project = project.clone();
-        move || head(&project, status.get(), run, cancel)
+        move || head(&project, status.get(), run, (cancel, rerun))
     };
     let outcome = {
         let project = project.clone();
@@ -93,7 +104,11 @@ fn page(project: Name, run: Signal<TrainingRun>, cancel: Change<CancelTrainingRu
     let asked = asked(&project, run, &spec);
     view! {
         <div class="stack">
-            <Card>{head} <FormError error=cancel.failure() /></Card>
+            <Card>
+                {head}
+                <FormError error=cancel.failure() />
+                <FormError error=rerun.failure() />
+            </Card>
             {outcome}
             <Card title="Log">{log}</Card>
             <Card title="What was asked">{asked}</Card>
@@ -106,8 +121,13 @@ fn head(
     project: &Name,
     status: RunStatus,
     run: Signal<TrainingRun>,
-    cancel: Change<CancelTrainingRun>,
+    (cancel, rerun): (Change<CancelTrainingRun>, Change<RerunTrainingRun>),
 ) -> AnyView {
+    let note = run.with_untracked(|run| reruns::note(project, run));
+    let again = {
+        let project = project.clone();
+        move || run.with_untracked(|run| reruns::button(&project, run, rerun))
+    };
     let id = run.with_untracked(|run| run.id);
     let fraction = move || run.with(|run| run.progress.map_or(0.0, |progress| progress.fraction));
     let took = run
@@ -136,8 +156,9 @@ fn head(
                 {(status == RunStatus::Cancelled).then(|| view! { <span class="muted">"No version was made."</span> })}
             </div>
             <div class="run-actions">
-                <Allowed permission=Permission::Write what="Cancelling or cloning a run">
+                <Allowed permission=Permission::Write what="Cancelling, cloning or training a run again">
                     {cancel_form()}
+                    {again()}
                     <a class="button" href=clone_href.clone()>"Clone"</a>
                 </Allowed>
                 {version
@@ -150,6 +171,7 @@ fn head(
                     })}
             </div>
         </div>
+        {note}
         {stepper(status, run)}
         {(status == RunStatus::Running)
             .then(|| {
@@ -249,7 +271,7 @@ fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyVi
         Some(at) => view! { <Time at /> }.into_any(),
         None => "–".into_any(),
     };
-    let facts = vec![
+    let mut facts = vec![
         ("Dataset", view! { <a href=dataset_href>{dataset_text}</a> }.into_any()),
         ("Target", view! { <span class="mono">{spec.target.clone()}</span> }.into_any()),
         ("Task", spec.task.unwrap_or(Task::Regression).as_str().into_any()),
@@ -257,14 +279,27 @@ fn asked(project: &Name, run: Signal<TrainingRun>, spec: &TrainingSpec) -> AnyVi
         ("Model", view! { <a href=format!("/p/{project}/models/{}", spec.model)>{spec.model.to_string()}</a> }.into_any()),
         ("Algorithm", spec.algorithm.described(spec.params.as_ref()).into_any()),
         ("Held out", held_out(&spec.split).into_any()),
-        ("Budget", format!("{} s, {} MB", spec.budget.seconds, spec.budget.memory_mb).into_any()),
+        ("Budget", budget(spec.budget).into_any()),
         ("Created", view! { <Time at=created_at /> " by " {created_by} }.into_any()),
         ("Started", (move || moment(run.with(|run| run.started_at))).into_any()),
         ("Finished", (move || moment(run.with(|run| run.finished_at))).into_any()),
         ("Attempt", (move || run.with(|run| run.attempt).to_string()).into_any()),
         ("Id", view! { <Identifier text=id.to_string() shown=36 /> }.into_any()),
     ];
+    if run.with_untracked(|run| run.retraining.is_some()) {
+        let href = format!("/p/{project}/models/{}?tab=retraining", spec.model);
+        let link = view! { <a href=href>{format!("by the policy of {}", spec.model)}</a> };
+        facts.push(("Retraining", link.into_any()));
+    }
     view! { <Facts facts /> }.into_any()
+}
+
+fn budget(budget: TrainingBudget) -> String {
+    let limits = format!("{} s, {} MB", budget.seconds, budget.memory_mb);
+    match budget.max_predict_micros {
+        None => limits,
+        Some(micros) => format!("{limits}, {micros} µs a prediction"),
+    }
 }
 
 fn held_out(split: &Split) -> String {
@@ -312,7 +347,17 @@ fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
         ),
         ("seconds", spec.budget.seconds.to_string()),
         ("memory_mb", spec.budget.memory_mb.to_string()),
+        (
+            "max_predict_micros",
+            spec.budget
+                .max_predict_micros
+                .map_or_else(String::new, |micros| micros.to_string()),
+        ),
     ]);
+    if !spec.preprocessing.is_empty() {
+        let preprocessing = serde_json::to_string(&spec.preprocessing);
+        query.push(("preprocessing", preprocessing.unwrap_or_default()));
+    }
     let params = spec.params.iter().flatten();
     let params: Vec<(String, String)> = params
         .filter_map(|(name, value)| {
@@ -320,7 +365,7 @@ fn clone_href(project: &Name, spec: &TrainingSpec) -> String {
             let parameter = known.find(|parameter| parameter.name == name)?;
             Some((
                 parameter_field(spec.algorithm, parameter),
-                value.to_string(),
+                parameter_text(value),
             ))
         })
         .collect();

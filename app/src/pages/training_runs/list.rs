@@ -7,6 +7,7 @@ use crate::calls::read_when;
 use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
+use crate::components::compared::{Chosen, compare_button, tick};
 use crate::components::empty_state::EmptyState;
 use crate::components::evaluation::headline;
 use crate::components::icon::{Glyph, Icon};
@@ -14,6 +15,7 @@ use crate::components::loaded::loaded_page;
 use crate::components::numbers;
 use crate::components::page_header::PageHeader;
 use crate::components::pagination::Pagination;
+use crate::components::query_form::QueryForm;
 use crate::components::status::Status;
 use crate::components::table::TableFrame;
 use crate::components::time::Time;
@@ -26,6 +28,7 @@ pub fn TrainingRunsPage() -> impl IntoView {
     let project = use_project();
     let cursor = use_query("cursor");
     let changes = use_live(|| vec![Topic::Runs]);
+    let chosen = Chosen::default();
     let runs = read_when(
         move || changes.get(),
         move || ListTrainingRuns {
@@ -42,13 +45,13 @@ pub fn TrainingRunsPage() -> impl IntoView {
                 </a>
             </Allowed>
         </PageHeader>
-        {loaded_page(runs, move |page| list(project.get_untracked(), cursor.get_untracked(), page))}
+        {loaded_page(runs, move |page| list(project.get_untracked(), cursor.get_untracked(), page, chosen))}
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/training-runs", project.get())) />
     }
     .into_any()
 }
 
-fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>) -> AnyView {
+fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>, chosen: Chosen) -> AnyView {
     if page.items.is_empty() && cursor.is_none() {
         let command = format!(
             "curl -sS -X POST \"$VOLARY_URL/api/v1/projects/{project}/training-runs\" \\\n  -H \"authorization: Bearer $VOLARY_KEY\" \\\n  -H 'content-type: application/json' \\\n  -d '{{\"dataset\":\"housing\",\"target\":\"price\",\"model\":\"price\",\"algorithm\":\"auto\"}}'"
@@ -71,11 +74,13 @@ fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>) -> AnyVi
     }
     let href = format!("/p/{project}/training-runs");
     view! {
+        <QueryForm action=format!("/p/{project}/compare") class="stack">
         <Card flush=true>
             <TableFrame label="Training runs">
                 <table class="table">
                     <thead>
                         <tr>
+                            <th scope="col"><span class="visually-hidden">"Compare"</span></th>
                             <th scope="col">"Status"</th>
                             <th scope="col">"Run"</th>
                             <th scope="col">"Model"</th>
@@ -88,16 +93,18 @@ fn list(project: Name, cursor: Option<String>, page: Page<TrainingRun>) -> AnyVi
                             <th scope="col">"Created"</th>
                         </tr>
                     </thead>
-                    <tbody>{page.items.into_iter().map(|run| row(&project, run)).collect_view()}</tbody>
+                    <tbody>{page.items.into_iter().map(|run| row(&project, run, chosen)).collect_view()}</tbody>
                 </table>
             </TableFrame>
         </Card>
+        {compare_button(chosen)}
+        </QueryForm>
         <Pagination href cursor next_cursor=page.next_cursor />
     }
     .into_any()
 }
 
-fn row(project: &Name, run: TrainingRun) -> impl IntoView + use<> {
+fn row(project: &Name, run: TrainingRun, chosen: Chosen) -> impl IntoView + use<> {
     let id = run.id.to_string();
     let spec = run.spec;
     let dataset_version = spec
@@ -111,6 +118,7 @@ fn row(project: &Name, run: TrainingRun) -> impl IntoView + use<> {
     let metric = run.metrics.as_ref().and_then(headline);
     view! {
         <tr>
+            <td>{tick(chosen, "run", id.clone(), format!("Compare run {}", short_id(&id)))}</td>
             <td>
                 <Status state=run.status />
                 {(run.status == RunStatus::Running)

@@ -1,3 +1,5 @@
+mod preprocessing;
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -8,6 +10,8 @@ use domain::training_runs::{
 use domain::{Error, FieldError, Name, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use preprocessing::{AS_CATEGORY, ColumnForm};
 
 /// A run as its form sends it: text, so that every wrong field is named in one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +32,9 @@ pub struct TrainingForm {
     /// By [`parameter_field`]: those of all algorithms, of which the chosen one's are taken.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
+    /// By the column's place in the dataset.
+    #[serde(default)]
+    pub preprocessing: BTreeMap<String, ColumnForm>,
     /// Empty leaves it to the task.
     #[serde(default)]
     pub split_method: String,
@@ -41,12 +48,33 @@ pub struct TrainingForm {
     pub folds: String,
     pub seconds: String,
     pub memory_mb: String,
+    /// Of `auto`; empty for none.
+    #[serde(default)]
+    pub max_predict_micros: String,
 }
 
 /// The name of a parameter's field.
 #[must_use]
 pub fn parameter_field(algorithm: Algorithm, parameter: &Parameter) -> String {
     format!("{}-{}", algorithm.as_str(), parameter.name)
+}
+
+/// A parameter's value as it stands in its field: a word without its quotes.
+#[must_use]
+pub fn parameter_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+/// What stands in the field of a parameter at first.
+#[must_use]
+pub fn default_text(parameter: &Parameter) -> String {
+    match parameter.written(parameter.default) {
+        Value::String(text) => text,
+        _ => parameter.default.to_string(),
+    }
 }
 
 impl TrainingForm {
@@ -113,6 +141,17 @@ impl TrainingForm {
                 &self.memory_mb,
             )
             .unwrap_or(defaults.memory_mb),
+            max_predict_micros: match self.max_predict_micros.trim() {
+                "" => None,
+                // The form has the field for every algorithm.
+                _ if algorithm != Algorithm::Auto => None,
+                text => parsed(
+                    &mut errors,
+                    "/budget/max_predict_micros",
+                    "a whole number from 1 to 1000000, or none",
+                    text,
+                ),
+            },
         };
         let features: Vec<String> = self
             .features
@@ -120,6 +159,9 @@ impl TrainingForm {
             .filter(|feature| **feature != self.target && Some(*feature) != split.column.as_ref())
             .cloned()
             .collect();
+        let is_learned = |form: &&ColumnForm| features.contains(&form.column);
+        let learned = self.preprocessing.values().filter(is_learned);
+        let preprocessing = preprocessing::preprocessing(learned, &mut errors);
         match (dataset, model, errors.is_empty()) {
             (Some(dataset), Some(model), true) => Ok(TrainingSpec {
                 dataset,
@@ -130,6 +172,7 @@ impl TrainingForm {
                 algorithm,
                 params,
                 features: Some(features),
+                preprocessing,
                 split,
                 budget,
             }),
@@ -150,6 +193,10 @@ impl TrainingForm {
                 .get(&parameter_field(algorithm, parameter))
                 .map_or("", |text| text.trim());
             if text.is_empty() {
+                continue;
+            }
+            if !parameter.choices.is_empty() {
+                params.insert(parameter.name.to_owned(), Value::from(text));
                 continue;
             }
             let whole = text.parse::<u64>().ok().filter(|_| parameter.is_whole);
@@ -239,6 +286,15 @@ mod tests {
             features: vec![text("rooms"), text("price")],
             model: text("price"),
             algorithm: text("elastic_net"),
+            preprocessing: BTreeMap::from([(
+                text("0"),
+                ColumnForm {
+                    column: text("rooms"),
+                    kind: text("integer"),
+                    impute: text("mean"),
+                    ..ColumnForm::default()
+                },
+            )]),
             params: BTreeMap::from([
                 (text("elastic_net-penalty"), text(" 0.5 ")),
                 (text("elastic_net-l1_ratio"), text("")),
@@ -248,6 +304,7 @@ mod tests {
             seed: text("7"),
             seconds: text("60"),
             memory_mb: text("512"),
+            max_predict_micros: text("40"),
         }
     }
 
@@ -259,6 +316,7 @@ mod tests {
         assert_eq!(spec.algorithm, Algorithm::ElasticNet);
         assert_eq!((spec.task, spec.split.method), (None, None));
         assert_eq!((spec.split.column.as_ref(), spec.split.folds), (None, None));
+        assert_eq!(spec.budget.max_predict_micros, None, "it is for auto");
         let told = TrainingForm {
             task: "classification".to_owned(),
             split_method: "random".to_owned(),
@@ -267,6 +325,8 @@ mod tests {
         let told = told.spec().unwrap();
         assert_eq!(told.task, Some(Task::Classification));
         assert_eq!(told.split.method, Some(SplitMethod::Random));
+        let impute = spec.preprocessing["rooms"].impute.clone();
+        assert_eq!(impute, Some(domain::training_runs::Impute::Mean));
         let params = spec.params.clone().unwrap();
         assert_eq!(Value::from(params), serde_json::json!({"penalty": 0.5}));
         assert!(spec.check().is_ok());
@@ -322,7 +382,10 @@ mod tests {
                 algorithm: algorithm.to_owned(),
                 ..form()
             };
-            form.spec().map(|spec| (spec.algorithm, spec.params))
+            let spec = form.spec()?;
+            let is_auto = spec.algorithm == Algorithm::Auto;
+            assert_eq!(spec.budget.max_predict_micros, is_auto.then_some(40));
+            Ok::<_, Error>((spec.algorithm, spec.params))
         };
         assert_eq!(of("").unwrap(), (Algorithm::Auto, None));
         assert_eq!(

@@ -2,8 +2,10 @@
 
 from ._callbacks import verify_callback
 from ._client import AsyncClient, Client
+from ._retraining import Compared, Estimate, RetrainingAttempt, RetrainingPolicy, RetrainingVerdict
 from ._rows import DataFrame, Rows
 from ._version import __version__
+from ._versions import Comparison, ModelCard
 from .answers import (
     Alias,
     ArmStats,
@@ -25,6 +27,7 @@ from .answers import (
     Prediction,
     Progress,
     RateLimit,
+    Reproduction,
     Rollout,
     RolloutPolicy,
     RowRefusal,
@@ -65,10 +68,13 @@ __all__ = [
     "CallbackVerificationError",
     "Client",
     "Column",
+    "Compared",
+    "Comparison",
     "ConnectionFailedError",
     "DataFrame",
     "DatasetVersion",
     "Deployment",
+    "Estimate",
     "FieldError",
     "InputField",
     "InvalidInputError",
@@ -78,6 +84,7 @@ __all__ = [
     "MetricPoint",
     "Metrics",
     "Model",
+    "ModelCard",
     "ModelVersion",
     "NotFoundError",
     "OutputField",
@@ -87,6 +94,10 @@ __all__ = [
     "Progress",
     "RateLimit",
     "RateLimitedError",
+    "Reproduction",
+    "RetrainingAttempt",
+    "RetrainingPolicy",
+    "RetrainingVerdict",
     "Rollout",
     "RolloutPolicy",
     "RowRefusal",

@@ -15,6 +15,7 @@ from ._async_predictions import AsyncPredictions, checked_route_key
 from ._flow import Flow, PortT, Request, operation, together
 from ._management import Datasets, Deployments, Models, Rollouts, TrainingRuns
 from ._resource import JSON, Resource, read
+from ._retraining import Retraining
 from ._rows import Body, Rows, bodies
 from ._scoring_runs import ScoringRuns
 from ._session import Session, checked_id, path
@@ -42,6 +43,7 @@ class Calls(Resource[PortT]):
         self.datasets: Datasets[PortT] = Datasets(session, port)
         self.training_runs: TrainingRuns[PortT] = TrainingRuns(session, port)
         self.scoring_runs: ScoringRuns[PortT] = ScoringRuns(session, port)
+        self.retraining: Retraining[PortT] = Retraining(session, port)
         self.async_predictions: AsyncPredictions[PortT] = AsyncPredictions(session, port)
         self.models: Models[PortT] = Models(session, port)
         self.deployments: Deployments[PortT] = Deployments(session, port)

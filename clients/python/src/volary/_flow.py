@@ -11,7 +11,7 @@ import asyncio
 import functools
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import (
     Any,
@@ -42,7 +42,7 @@ class Request:
     method: str
     path: str
     headers: dict[str, bytes] = field(default_factory=dict)
-    params: dict[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | list[str]] = field(default_factory=dict)
     content: bytes | Upload = field(default=b"", repr=False)
     authorization: Secret | None = None
     # Whether sending it twice does no more than sending it once.

@@ -10,7 +10,9 @@ from typing import Any
 
 from ._flow import Flow, PortT, Request, operation
 from ._resource import Resource, given, once, read, succeeded
+from ._session import unexpected
 from ._upload import Form, Upload
+from ._versions import Comparison, ModelCard
 from .answers import DatasetVersion, Deployment, Model, ModelVersion, Rollout, RolloutPolicy, Step, TrainingRun
 from .errors import JobFailedError
 
@@ -100,6 +102,7 @@ class TrainingRuns(Resource[PortT]):
         algorithm: str = "auto",
         dataset_version: int | None = None,
         features: Sequence[str] | None = None,
+        preprocessing: Mapping[str, Mapping[str, Any]] | None = None,
         params: Mapping[str, Any] | None = None,
         split_method: str | None = None,
         split_column: str | None = None,
@@ -108,6 +111,7 @@ class TrainingRuns(Resource[PortT]):
         seed: int | None = None,
         max_seconds: int | None = None,
         max_memory_mb: int | None = None,
+        max_predict_micros: int | None = None,
         idempotency_key: str | None = None,
     ) -> Flow[TrainingRun]:
         """Queues a run; go on with `wait`.
@@ -117,11 +121,13 @@ class TrainingRuns(Resource[PortT]):
             target: the column to predict.
             model: the model that gets a further version; made when it is new.
             task: `regression` or `classification`; judged by the target's values unless told.
-            algorithm: `auto`, `decision_tree`, `random_forest` or `gradient_boosting`; for a regression also
-                `linear_regression`, `ridge`, `lasso`, `elastic_net`, `poisson`, `gamma` or `tweedie`, for a
-                classification also `logistic_regression` or `naive_bayes`.
+            algorithm: `auto`, `k_nearest_neighbors`, `decision_tree`, `random_forest` or `gradient_boosting`; for a
+                regression also `linear_regression`, `ridge`, `lasso`, `elastic_net`, `poisson`, `gamma` or `tweedie`,
+                for a classification also `logistic_regression` or `naive_bayes`.
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
+            preprocessing: by column, what is not to be done as usual, such as `{"city": {"encode": "target"}}` or
+                `{"age": {"impute": {"constant": 0}, "missing_indicator": True}}`.
             params: of the algorithm, such as `{"budget": 1.5}` for `gradient_boosting`.
             split_method: `random`; `stratified`, which holds out the same share of each class and is the default of a
                 classification; `group`, which keeps rows together that have the same value in `split_column`; or
@@ -133,6 +139,7 @@ class TrainingRuns(Resource[PortT]):
             seed: of the split into training and held-out rows.
             max_seconds: after which the run fails.
             max_memory_mb: in MiB, with which the run fails.
+            max_predict_micros: of `auto`: what takes longer to predict a row, in microseconds, is not chosen.
             idempotency_key: a second call with it within a day is answered as the first was; a new one unless told.
 
         Raises:
@@ -140,7 +147,7 @@ class TrainingRuns(Resource[PortT]):
             NotFoundError: the dataset does not exist.
         """
         split = given(method=split_method, column=split_column, folds=folds, test_fraction=test_fraction, seed=seed)
-        budget = given(seconds=max_seconds, memory_mb=max_memory_mb)
+        budget = given(seconds=max_seconds, memory_mb=max_memory_mb, max_predict_micros=max_predict_micros)
         body = given(
             dataset=dataset,
             dataset_version=dataset_version,
@@ -149,6 +156,7 @@ class TrainingRuns(Resource[PortT]):
             model=model,
             algorithm=algorithm,
             features=list(features) if features is not None else None,
+            preprocessing={name: dict(asked) for name, asked in preprocessing.items()} if preprocessing else None,
             params=dict(params) if params is not None else None,
             split=split or None,
             budget=budget or None,
@@ -188,6 +196,16 @@ class TrainingRuns(Resource[PortT]):
         """
         return self._call(TrainingRun, "POST", "training-runs", id, "cancel")
 
+    @operation
+    def rerun(self, id: str, *, idempotency_key: str | None = None) -> Flow[TrainingRun]:
+        """Trains again what a run has trained; go on with `wait`, and look at `reproduction` then.
+
+        Raises:
+            NotFoundError: there is none.
+            VolaryError: 409, the run made no version.
+        """
+        return self._call(TrainingRun, "POST", "training-runs", id, "rerun", headers=once(idempotency_key))
+
 
 class Models(Resource[PortT]):
     """Models and their versions."""
@@ -209,6 +227,76 @@ class Models(Resource[PortT]):
             NotFoundError: there is none.
         """
         return self._call(ModelVersion, "GET", *_version("models", name, version))
+
+    @operation
+    def compare(
+        self,
+        versions: Sequence[str] = (),
+        *,
+        runs: Sequence[str] = (),
+        baseline: str | None = None,
+        class_name: str | None = None,
+    ) -> Flow[Comparison]:
+        """2 to 10 versions and runs of one task beside each other.
+
+        Args:
+            versions: such as `price/3` or `price/@champion`.
+            runs: ids of training runs.
+            baseline: which of them the others are compared to; the first unless told.
+            class_name: of a classification, the class that curves are of.
+
+        Raises:
+            InvalidInputError: they are too few, too many, or of different tasks.
+            NotFoundError: one is not there.
+        """
+        params = given(version=list(versions) or None, run=list(runs) or None, baseline=baseline)
+        if class_name is not None:
+            params["class"] = class_name
+        return self._call(Comparison, "GET", "compare", params=params)
+
+    @operation
+    def card(self, name: str, version: int) -> Flow[ModelCard]:
+        """What to know of a version before relying on it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._call(ModelCard, "GET", *_version("models", name, version), "card")
+
+    @operation
+    def write_card(self, name: str, version: int, markdown: str, *, if_match: int | None = None) -> Flow[ModelCard]:
+        """Writes a version's card anew, at most 65,536 bytes of Markdown.
+
+        Args:
+            if_match: a `revision`: nothing is done when it is no longer the present one.
+
+        Raises:
+            VolaryError: 412, `if_match` lost; 413, the text is too long.
+        """
+        headers = {} if if_match is None else {"if-match": f'"{if_match}"'.encode()}
+        path = (*_version("models", name, version), "card")
+        return self._call(ModelCard, "PUT", *path, body={"markdown": markdown}, headers=headers)
+
+    @operation
+    def export_onnx(self, name: str, version: int) -> Flow[bytes]:
+        """A version as an ONNX file: one input for each of the signature's, with their preparation in the graph.
+
+        Texts are string tensors, everything else doubles; all are of the shape `[rows, 1]`. NaN is a missing number or
+        boolean, the empty text a missing text. A regression gives `prediction`, a classification `label` and
+        `probabilities`. The file of an imported version is the one that was imported.
+
+        Returns:
+            The file's bytes, to write to a disk or for `onnxruntime.InferenceSession`.
+
+        Raises:
+            NotFoundError: there is no such version.
+            InvalidInputError: the version has no ONNX form; the message says why, `.error_code` is `not_exportable`.
+        """
+        request = Request("GET", self._session.in_project(*_version("models", name, version), "onnx"))
+        response = yield from self._session.send(request)
+        if not response.headers.get("content-type", "").startswith("application/octet-stream"):
+            raise unexpected(response, "an ONNX file")
+        return response.content
 
     @operation
     def import_onnx(
@@ -241,6 +329,45 @@ class Models(Resource[PortT]):
             content=form,
         )
         return read(ModelVersion, (yield from self._session.send(request)))
+
+    @operation
+    def connect_engine(
+        self,
+        name: str,
+        *,
+        url: str,
+        model: str,
+        version: str | None = None,
+        token: str | None = None,
+        timeout_ms: int | None = None,
+        signature: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[ModelVersion]:
+        """Makes a model of an engine that speaks the Open Inference Protocol the next version of a model here.
+
+        Triton, KServe, MLServer and Ray Serve do. The engine is asked for its inputs and tried out first; from then
+        on it computes what is predicted, and keys, limits, canaries and metrics stay here.
+
+        Args:
+            name: 1 to 63 of A-Z a-z 0-9 . _ -
+            url: `https://host`; `http` and hosts that are not public only where the platform allows them.
+            model: its name there.
+            version: its version there; the engine chooses unless told.
+            token: sent as `Authorization: Bearer`, kept and never shown.
+            timeout_ms: what a request may take, up to 60,000; as long as any request unless told.
+            signature: what the engine does not say, in the shape of a version's: names for the columns of a matrix,
+                classes.
+            idempotency_key: a second call with it within a day is answered as the first was; a new one unless told.
+
+        Raises:
+            InvalidInputError: the engine can not be reached or is not ready, or the signature does not fit; the message
+                says why.
+            VolaryError: 409, the model is for another task.
+        """
+        remote = given(protocol="oip_v2", url=url, model=model, version=version, token=token, timeout_ms=timeout_ms)
+        body = given(remote=remote, signature=None if signature is None else dict(signature))
+        headers = once(idempotency_key)
+        return self._call(ModelVersion, "POST", "models", name, "versions", body=body, headers=headers)
 
 
 class Deployments(Resource[PortT]):

@@ -32,7 +32,7 @@ class Resource(Generic[PortT]):
         method: str,
         *segments: str,
         body: Mapping[str, Any] | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | list[str]] | None = None,
         headers: Mapping[str, bytes] | None = None,
         repeatable: bool = True,
     ) -> Flow[T]:
@@ -54,7 +54,7 @@ class Resource(Generic[PortT]):
         path: str,
         *,
         content: bytes = b"",
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | list[str]] | None = None,
         headers: Mapping[str, bytes] | None = None,
         repeatable: bool = True,
         request_id: str | None = None,

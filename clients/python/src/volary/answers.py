@@ -114,6 +114,19 @@ class RunError:
 
 
 @dataclass(frozen=True)
+class Reproduction:
+    """What came of training a run again."""
+
+    model: str
+    version: int
+    is_same: bool
+    """The artifact is that of the version, byte by byte."""
+    expected_sha256: str
+    sha256: str
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TrainingRun:
     id: str
     status: str
@@ -128,6 +141,9 @@ class TrainingRun:
     error: RunError | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    rerun_of: str | None = None
+    """Of a run that trains another one again, which makes no version."""
+    reproduction: Reproduction | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -249,6 +265,12 @@ class InputField:
     max: float | None = None
     impute: str | None = None
     """What is done about a missing value."""
+    format: str | None = None
+    """Of text, `date` or `timestamp` when every value must be one."""
+    unseen: str | None = None
+    """What a category counts as that training did not see."""
+    transform: str | None = None
+    """What becomes of the value before the model takes it, where that is not the usual."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::parameter::{
     BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
-    LOGISTIC_PENALTY, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING, TREE_DEPTH,
-    TREE_LEAF_ROWS, TREES,
+    LOGISTIC_PENALTY, NEIGHBORS, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING, TREE_DEPTH,
+    TREE_LEAF_ROWS, TREES, WEIGHTS,
 };
 use crate::FieldError;
 use crate::models::Task;
@@ -36,6 +36,8 @@ pub enum Algorithm {
     LogisticRegression,
     /// Classes by how often each has such a value, of every input by itself.
     NaiveBayes,
+    /// What the most similar training rows were.
+    KNearestNeighbors,
     /// One tree of questions.
     DecisionTree,
     /// The average of many trees, each of rows and questions drawn at random.
@@ -56,13 +58,14 @@ pub enum Named {
     Tweedie,
     LogisticRegression,
     NaiveBayes,
+    KNearestNeighbors,
     DecisionTree,
     RandomForest,
     GradientBoosting,
 }
 
 impl Named {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::LinearRegression,
         Self::Ridge,
         Self::Lasso,
@@ -72,6 +75,7 @@ impl Named {
         Self::Tweedie,
         Self::LogisticRegression,
         Self::NaiveBayes,
+        Self::KNearestNeighbors,
         Self::DecisionTree,
         Self::RandomForest,
         Self::GradientBoosting,
@@ -90,6 +94,7 @@ impl From<Named> for Algorithm {
             Named::Tweedie => Self::Tweedie,
             Named::LogisticRegression => Self::LogisticRegression,
             Named::NaiveBayes => Self::NaiveBayes,
+            Named::KNearestNeighbors => Self::KNearestNeighbors,
             Named::DecisionTree => Self::DecisionTree,
             Named::RandomForest => Self::RandomForest,
             Named::GradientBoosting => Self::GradientBoosting,
@@ -99,7 +104,7 @@ impl From<Named> for Algorithm {
 
 impl Algorithm {
     /// In the order of a form.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Auto,
         Self::LinearRegression,
         Self::Ridge,
@@ -110,6 +115,7 @@ impl Algorithm {
         Self::Tweedie,
         Self::LogisticRegression,
         Self::NaiveBayes,
+        Self::KNearestNeighbors,
         Self::DecisionTree,
         Self::RandomForest,
         Self::GradientBoosting,
@@ -129,6 +135,7 @@ impl Algorithm {
             Self::Tweedie => Some(Named::Tweedie),
             Self::LogisticRegression => Some(Named::LogisticRegression),
             Self::NaiveBayes => Some(Named::NaiveBayes),
+            Self::KNearestNeighbors => Some(Named::KNearestNeighbors),
             Self::DecisionTree => Some(Named::DecisionTree),
             Self::RandomForest => Some(Named::RandomForest),
             Self::GradientBoosting => Some(Named::GradientBoosting),
@@ -139,9 +146,11 @@ impl Algorithm {
     #[must_use]
     pub fn tasks(self) -> &'static [Task] {
         match self {
-            Self::Auto | Self::DecisionTree | Self::RandomForest | Self::GradientBoosting => {
-                &Task::ALL
-            }
+            Self::Auto
+            | Self::KNearestNeighbors
+            | Self::DecisionTree
+            | Self::RandomForest
+            | Self::GradientBoosting => &Task::ALL,
             Self::LinearRegression
             | Self::Ridge
             | Self::Lasso
@@ -177,6 +186,7 @@ impl Algorithm {
             Self::Tweedie => "tweedie",
             Self::LogisticRegression => "logistic_regression",
             Self::NaiveBayes => "naive_bayes",
+            Self::KNearestNeighbors => "k_nearest_neighbors",
             Self::DecisionTree => "decision_tree",
             Self::RandomForest => "random_forest",
             Self::GradientBoosting => "gradient_boosting",
@@ -205,6 +215,7 @@ impl Algorithm {
             Self::Tweedie => "Tweedie regression",
             Self::LogisticRegression => "Logistic regression",
             Self::NaiveBayes => "Naive Bayes",
+            Self::KNearestNeighbors => "K-nearest neighbours",
             Self::DecisionTree => "Decision tree",
             Self::RandomForest => "Random forest",
             Self::GradientBoosting => "Gradient boosting",
@@ -216,7 +227,7 @@ impl Algorithm {
     pub fn about(self) -> &'static str {
         match self {
             Self::Auto => {
-                "Tries linear models and boosting on parts of the training rows and takes the best, within half of the time budget."
+                "Tries linear models, trees, forests and boosting on parts of the training rows, and takes the best of them, or several together."
             }
             Self::LinearRegression => {
                 "A weighted sum of the inputs: quick, easy to explain, a baseline for the others."
@@ -245,6 +256,9 @@ impl Algorithm {
             Self::NaiveBayes => {
                 "Looks at every column by itself: quick, good with few rows and many categories, blind to the interplay of columns."
             }
+            Self::KNearestNeighbors => {
+                "Answers with what the most similar training rows were: no formula, good where few columns say it all, and it keeps the rows."
+            }
             Self::DecisionTree => {
                 "One tree of questions: its answers can be followed by hand, and are coarse."
             }
@@ -257,11 +271,20 @@ impl Algorithm {
         }
     }
 
-    /// With what it is run with, as people read it: `Ridge, penalty 0.01`.
+    /// With what it is run with, as people read it: `Ridge, penalty 0.01`. What `auto` made of several is named after them.
     #[must_use]
     pub fn described(self, params: Option<&Map<String, Json>>) -> String {
+        if let (Self::Auto, Some(members)) = (self, params.and_then(members)) {
+            return members;
+        }
         let params = params.into_iter().flatten();
-        let params = params.map(|(name, value)| format!("{} {value}", name.replace('_', " ")));
+        let params = params.map(|(name, value)| {
+            // A word without its quotes.
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            format!("{} {value}", name.replace('_', " "))
+        });
         let parts: Vec<String> = [self.label().to_owned()]
             .into_iter()
             .chain(params)
@@ -279,6 +302,7 @@ impl Algorithm {
             Self::Tweedie => &[LOG_PENALTY, POWER],
             Self::LogisticRegression => &[LOGISTIC_PENALTY],
             Self::NaiveBayes => &[SMOOTHING],
+            Self::KNearestNeighbors => &[NEIGHBORS, WEIGHTS],
             Self::DecisionTree => &[TREE_DEPTH, TREE_LEAF_ROWS],
             Self::RandomForest => &[
                 TREES,
@@ -319,7 +343,7 @@ impl Algorithm {
                 .map(|parameter| {
                     let asked = params
                         .and_then(|params| params.get(parameter.name))
-                        .and_then(Json::as_f64);
+                        .and_then(|value| parameter.read(value));
                     (*parameter, asked.unwrap_or(parameter.default))
                 })
                 .collect(),
@@ -341,6 +365,19 @@ impl Algorithm {
             ),
         }
     }
+}
+
+/// Those that answer together: `Ridge 0.2 and Gradient boosting 0.8`.
+fn members(params: &Map<String, Json>) -> Option<String> {
+    let members = params.get("members")?.as_array()?.iter();
+    let members: Option<Vec<String>> = members
+        .map(|member| {
+            let algorithm = Algorithm::named(member.get("algorithm")?.as_str()?)?;
+            let weight = member.get("weight")?.as_f64()?;
+            Some(format!("{} {weight:.2}", algorithm.label()))
+        })
+        .collect();
+    Some(members?.join(" and "))
 }
 
 fn pointer(name: &str) -> String {

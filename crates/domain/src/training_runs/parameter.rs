@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::FieldError;
 
-/// A number that an algorithm takes.
+/// A number that an algorithm takes, or one of some words.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameter {
     /// In `params`, and in a form.
@@ -16,6 +16,8 @@ pub struct Parameter {
     pub hint: &'static str,
     /// Whether it takes whole numbers alone.
     pub is_whole: bool,
+    /// The words that it takes; none of a number. Then the values are their places.
+    pub choices: &'static [&'static str],
     pub min: f64,
     pub max: f64,
     pub default: f64,
@@ -30,6 +32,7 @@ pub const PENALTY: Parameter = Parameter {
     label: "Penalty",
     hint: "0 to 1000000: the larger, the smaller the coefficients. 0 is plain linear regression.",
     is_whole: false,
+    choices: &[],
     min: 0.0,
     max: 1e6,
     default: 0.01,
@@ -41,6 +44,7 @@ pub const LOGISTIC_PENALTY: Parameter = Parameter {
     label: "Penalty",
     hint: "0.000001 to 1000000: the larger, the smaller the coefficients, and the nearer the probabilities to the classes' shares.",
     is_whole: false,
+    choices: &[],
     min: 1e-6,
     max: 1e6,
     default: 0.001,
@@ -52,6 +56,7 @@ pub const L1_RATIO: Parameter = Parameter {
     label: "L1 ratio",
     hint: "0 to 1: the share of the penalty that works as in lasso; the rest works as in ridge.",
     is_whole: false,
+    choices: &[],
     min: 0.0,
     max: 1.0,
     default: 0.5,
@@ -64,6 +69,7 @@ pub const LOG_PENALTY: Parameter = Parameter {
     label: "Penalty",
     hint: "0.000001 to 1000000: the larger, the smaller the coefficients, and the nearer the predictions to the mean.",
     is_whole: false,
+    choices: &[],
     min: 1e-6,
     max: 1e6,
     default: 0.001,
@@ -75,6 +81,7 @@ pub const POWER: Parameter = Parameter {
     label: "Power",
     hint: "1.01 to 1.99: how fast the spread grows with the mean. Near 1 as of counts, near 2 as of amounts of which some are 0.",
     is_whole: false,
+    choices: &[],
     min: 1.01,
     max: 1.99,
     default: 1.5,
@@ -87,6 +94,7 @@ pub const TREE_DEPTH: Parameter = Parameter {
     label: "Depth",
     hint: "1 to 30: the most questions that lead to an answer.",
     is_whole: true,
+    choices: &[],
     min: 1.0,
     max: 30.0,
     default: 8.0,
@@ -99,6 +107,7 @@ pub const TREE_LEAF_ROWS: Parameter = Parameter {
     label: "Rows of an answer",
     hint: "1 to 100000: the fewest training rows that an answer is made of. Of a small table, a tenth of the training rows is enough.",
     is_whole: true,
+    choices: &[],
     min: 1.0,
     max: 100_000.0,
     default: 20.0,
@@ -110,6 +119,7 @@ pub const TREES: Parameter = Parameter {
     label: "Trees",
     hint: "1 to 1000: more of them are steadier, larger and slower.",
     is_whole: true,
+    choices: &[],
     min: 1.0,
     max: 1_000.0,
     default: 200.0,
@@ -122,6 +132,7 @@ pub const FOREST_DEPTH: Parameter = Parameter {
     label: "Depth",
     hint: "1 to 30: the most questions of a tree that lead to its answer.",
     is_whole: true,
+    choices: &[],
     min: 1.0,
     max: 30.0,
     default: 30.0,
@@ -134,6 +145,7 @@ pub const FOREST_LEAF_ROWS: Parameter = Parameter {
     label: "Rows of an answer",
     hint: "1 to 100000: the fewest training rows that a tree's answer is made of. Of a small table, a tenth of the training rows is enough.",
     is_whole: true,
+    choices: &[],
     min: 1.0,
     max: 100_000.0,
     default: 3.0,
@@ -145,6 +157,7 @@ pub const FEATURE_SHARE: Parameter = Parameter {
     label: "Share of the features",
     hint: "0.01 to 1: how many of the features a question is chosen from, drawn anew for each. The fewer, the more the trees differ.",
     is_whole: false,
+    choices: &[],
     min: 0.01,
     max: 1.0,
     default: 0.33,
@@ -157,6 +170,7 @@ pub const FOREST_SEED: Parameter = Parameter {
     label: "Forest seed",
     hint: "The same seed draws the same rows and features, so the forest is the same.",
     is_whole: true,
+    choices: &[],
     min: 0.0,
     max: LARGEST_WHOLE,
     default: 42.0,
@@ -169,9 +183,39 @@ pub const SMOOTHING: Parameter = Parameter {
     label: "Smoothing",
     hint: "0.001 to 1000: how many rows more each category is taken to have in each class, so that none is impossible.",
     is_whole: false,
+    choices: &[],
     min: 0.001,
     max: 1_000.0,
     default: 1.0,
+};
+
+/// The most neighbours of a row.
+pub const MAX_NEIGHBORS: usize = 100;
+
+/// Of `k_nearest_neighbors`.
+pub const NEIGHBORS: Parameter = Parameter {
+    name: "neighbors",
+    pointer: "/params/neighbors",
+    label: "Neighbours",
+    hint: "1 to 100: how many of the most similar rows an answer is made of. More of them are steadier and see less detail.",
+    is_whole: true,
+    choices: &[],
+    min: 1.0,
+    max: MAX_NEIGHBORS as f64,
+    default: 5.0,
+};
+
+/// Of `k_nearest_neighbors`.
+pub const WEIGHTS: Parameter = Parameter {
+    name: "weights",
+    pointer: "/params/weights",
+    label: "Weights",
+    hint: "uniform: every neighbour counts the same. distance: nearer ones count more.",
+    is_whole: true,
+    choices: &["uniform", "distance"],
+    min: 0.0,
+    max: 1.0,
+    default: 0.0,
 };
 
 pub const BUDGET: Parameter = Parameter {
@@ -180,6 +224,7 @@ pub const BUDGET: Parameter = Parameter {
     label: "Fitting budget",
     hint: "0.1 to 2: more of it gives more and smaller steps, often a better model, and a longer run.",
     is_whole: false,
+    choices: &[],
     min: 0.1,
     max: 2.0,
     default: 1.0,
@@ -192,6 +237,7 @@ pub const SEED: Parameter = Parameter {
     label: "Boosting seed",
     hint: "The same seed draws the same rows on large tables, so the model is the same.",
     is_whole: true,
+    choices: &[],
     min: 0.0,
     max: LARGEST_WHOLE,
     default: 42.0,
@@ -201,6 +247,9 @@ impl Parameter {
     /// What it takes, in words.
     #[must_use]
     pub fn range(&self) -> String {
+        if !self.choices.is_empty() {
+            return self.choices.join(" or ");
+        }
         let kind = if self.is_whole {
             "a whole number"
         } else {
@@ -209,9 +258,36 @@ impl Parameter {
         format!("{kind} from {} to {}", self.min, self.max)
     }
 
+    /// The value as it is written: in JSON and, a word without its quotes, in a form.
+    #[must_use]
+    pub fn written(&self, value: f64) -> Json {
+        match self.choices.get(value as usize) {
+            Some(choice) => Json::from(*choice),
+            None if self.is_whole => Json::from(value as u64),
+            None => Json::from(value),
+        }
+    }
+
+    /// The value that is written so; whether it is in range is for [`Self::check`].
+    pub(super) fn read(&self, value: &Json) -> Option<f64> {
+        if self.choices.is_empty() {
+            return value.as_f64();
+        }
+        let text = value.as_str()?;
+        let place = self.choices.iter().position(|choice| *choice == text)?;
+        Some(place as f64)
+    }
+
     pub(super) fn check(&self, value: &Json) -> std::result::Result<(), FieldError> {
         let refused =
             |code| FieldError::new(self.pointer, code, self.range()).got(value.to_string());
+        if !self.choices.is_empty() {
+            return match (value, self.read(value)) {
+                (_, Some(_)) => Ok(()),
+                (Json::String(_), None) => Err(refused("invalid")),
+                (_, None) => Err(refused("wrong_type")),
+            };
+        }
         match value.as_f64() {
             None => Err(refused("wrong_type")),
             Some(number) if self.is_whole && number.fract() != 0.0 => Err(refused("wrong_type")),
@@ -245,14 +321,7 @@ impl Params {
     pub fn to_map(&self) -> Map<String, Json> {
         self.0
             .iter()
-            .map(|(parameter, value)| {
-                let value = if parameter.is_whole {
-                    Json::from(*value as u64)
-                } else {
-                    Json::from(*value)
-                };
-                (parameter.name.to_owned(), value)
-            })
+            .map(|(parameter, value)| (parameter.name.to_owned(), parameter.written(*value)))
             .collect()
     }
 }

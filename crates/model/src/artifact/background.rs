@@ -31,8 +31,13 @@ impl Body {
         match self {
             Self::Linear(linear) | Self::Exponential(linear) => vec![Sum::Linear(linear)],
             Self::Trees(trees) => vec![Sum::Trees(trees)],
-            // Nobody here knows what it is made of.
-            Self::Onnx(_) => Vec::new(),
+            Self::Blend(blend) if blend.adds_up() => {
+                let members = blend.members.iter();
+                members.flat_map(|member| member.body.sums()).collect()
+            }
+            // A vote has no sum; nobody here knows what the next two are made of; neighbours are compared as wholes.
+            Self::Blend(_) | Self::Onnx(_) | Self::Remote(_) | Self::Neighbours(_) => Vec::new(),
+            Self::Prepared(prepared) => prepared.body.sums(),
             Self::Classifier(classifier) => {
                 let scores = classifier.scores.iter().map(|score| match score {
                     Score::Linear(linear) => Sum::Linear(linear),

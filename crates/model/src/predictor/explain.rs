@@ -30,6 +30,12 @@ pub enum NotExplainable {
     TooLarge,
     #[error("only models that were trained here can be explained")]
     Foreign,
+    #[error(
+        "it compares whole rows with those that it remembers, and no input has a share of its own"
+    )]
+    Compared,
+    #[error("it is several models that answer together, and what they say does not add up")]
+    Blended,
 }
 
 /// Multiplications and additions that a request may take: a few seconds.
@@ -69,7 +75,12 @@ impl Kernel {
         match self {
             Self::Linear(terms) | Self::Exponential(terms) => vec![Part::Linear(terms)],
             Self::Forest(forest) => vec![Part::Forest(forest)],
-            Self::Graph(_) => Vec::new(),
+            // The members of a blend explain themselves, and so does what is prepared.
+            Self::Graph(_)
+            | Self::Blend(_)
+            | Self::Prepared(_)
+            | Self::Remote(_)
+            | Self::Neighbours(_) => Vec::new(),
             Self::Classifier(scores) => {
                 let parts = scores.kernels().iter().map(|kernel| match kernel {
                     classifier::Kernel::Linear(terms) => Part::Linear(terms),
@@ -114,6 +125,9 @@ impl Explainer {
                 cost += covers.cost;
             }
             measures.push(measure);
+        }
+        if let Kernel::Neighbours(_) = kernel {
+            return Err(NotExplainable::Compared);
         }
         if measures.is_empty() {
             return Err(NotExplainable::Foreign);
@@ -190,6 +204,12 @@ impl Predictor {
     /// # Errors
     /// As [`Self::predict`], and for a model that can not be explained.
     pub fn explain(&self, row: &[Value]) -> Result<Vec<Explanation>, PredictError> {
+        if let Kernel::Blend(blend) = &self.kernel {
+            return blend.explain(row);
+        }
+        if let Kernel::Prepared(prepared) = &self.kernel {
+            return prepared.explain(row);
+        }
         let explainer = self.explainer.as_ref().map_err(|why| *why)?;
         let parts = self.kernel.parts();
         let pairs = explainer.measures.iter().zip(&parts);
@@ -203,6 +223,12 @@ impl Predictor {
     /// # Errors
     /// Why none can be.
     pub fn explainable_rows(&self) -> Result<usize, NotExplainable> {
+        if let Kernel::Blend(blend) = &self.kernel {
+            return blend.explainable_rows();
+        }
+        if let Kernel::Prepared(prepared) = &self.kernel {
+            return prepared.model.explainable_rows();
+        }
         match &self.explainer {
             Ok(explainer) => Ok(explainer.most_rows),
             Err(why) => Err(*why),
@@ -212,8 +238,14 @@ impl Predictor {
     /// What an explanation adds up to.
     pub fn scale(&self) -> Scale {
         match &self.kernel {
-            Kernel::Linear(_) | Kernel::Forest(_) | Kernel::Graph(_) => Scale::Prediction,
+            Kernel::Linear(_) | Kernel::Forest(_) | Kernel::Graph(_) | Kernel::Remote(_) => {
+                Scale::Prediction
+            }
             Kernel::Exponential(_) => Scale::LogPrediction,
+            Kernel::Blend(blend) => blend.scale(),
+            Kernel::Prepared(prepared) => prepared.model.scale(),
+            Kernel::Neighbours(_) if self.classes().is_some() => Scale::Probability,
+            Kernel::Neighbours(_) => Scale::Prediction,
             Kernel::Classifier(scores) => match scores.link() {
                 Link::Logistic | Link::OneVsRest => Scale::LogOdds,
                 Link::Softmax => Scale::Score,
@@ -224,10 +256,15 @@ impl Predictor {
 
     /// The class that the explanation at this place is about; none of a regression.
     pub fn explained_class(&self, place: usize) -> Option<&str> {
+        if let Kernel::Prepared(prepared) = &self.kernel {
+            return prepared.model.explained_class(place);
+        }
         let classes = self.classes()?;
         let place = match &self.kernel {
             // Of two classes that have one score, it is the second one's.
             Kernel::Classifier(scores) if scores.kernels().len() == 1 => 1,
+            // Of more it says nothing.
+            Kernel::Blend(_) => 1,
             _ => place,
         };
         classes.get(place).map(String::as_str)

@@ -60,7 +60,10 @@ mod tests {
             categories: None,
             min: None,
             max: None,
+            format: None,
             impute: None,
+            unseen: None,
+            transform: None,
             example: None,
         })
     }

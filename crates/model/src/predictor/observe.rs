@@ -3,12 +3,15 @@ use domain::models::InputField;
 use super::densities::Evidence;
 use super::forest::Forest;
 use super::linear::{Terms, offset};
+use super::prepared::Preparer;
 use super::{PredictError, Value};
-use crate::artifact::{Artifact, Background, Densities, Linear, Reference, Sum, Trees};
+use crate::artifact::{Artifact, Background, Body, Densities, Linear, Reference, Sum, Trees};
 
 /// Watches what training rows do in a model, so that single predictions can be compared with them.
 #[derive(Debug)]
 pub struct Observer {
+    /// Of a model of columns that are made of the inputs.
+    preparer: Option<Preparer>,
     scores: Vec<Seen>,
     rows: u32,
 }
@@ -42,12 +45,19 @@ impl Observer {
             return None;
         }
         let inputs = &artifact.signature.inputs;
+        let prepared = match &artifact.body {
+            Body::Prepared(prepared) => Some(prepared),
+            _ => None,
+        };
+        let fields = prepared.map(|prepared| prepared.fields(inputs));
+        let fields = fields.as_ref().unwrap_or(inputs);
         let scores = sums.into_iter().map(|sum| match sum {
             Sum::Linear(linear) => Seen::terms(linear),
             Sum::Densities(densities) => Seen::densities(densities),
-            Sum::Trees(trees) => Seen::trees(trees, inputs),
+            Sum::Trees(trees) => Seen::trees(trees, fields),
         });
         Some(Self {
+            preparer: prepared.map(|prepared| Preparer::new(prepared, inputs.len())),
             scores: scores.collect(),
             rows: 0,
         })
@@ -65,6 +75,11 @@ impl Observer {
     /// # Errors
     /// A row that does not fit the model. The observer is of no use then.
     pub fn see(&mut self, row: &[Value]) -> Result<(), PredictError> {
+        let prepared = match &self.preparer {
+            None => None,
+            Some(preparer) => Some(preparer.prepare(row)?),
+        };
+        let row = prepared.as_deref().unwrap_or(row);
         for seen in &mut self.scores {
             match seen {
                 Seen::Terms {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::onnx::{Data, Element, Model, RunError, Tensor};
 use domain::datasets::ColumnType;
+use domain::dates;
 use domain::models::{InputField, Signature};
 
 use super::{Kernel, OTHER, PredictError, Predictor, Value, finite};
@@ -322,8 +323,13 @@ impl Predictor {
     /// for a text that it does not know.
     #[inline]
     pub fn takes(&self, slot: usize, value: Value) -> bool {
-        let Kernel::Graph(graph) = &self.kernel else {
-            return true;
+        let graph = match &self.kernel {
+            Kernel::Graph(graph) => graph,
+            Kernel::Remote(elsewhere) => return elsewhere.takes(slot, value),
+            Kernel::Prepared(_) => {
+                return !matches!(value, Value::Number(number) if number.is_nan());
+            }
+            _ => return true,
         };
         match (graph.takes.get(slot), value) {
             (Some(Takes::SmallFloats), Value::Number(number)) => {
@@ -344,6 +350,12 @@ impl Predictor {
             return None;
         }
         let input = self.signature.inputs.get(slot)?;
+        if let Kernel::Remote(elsewhere) = &self.kernel {
+            return Some(elsewhere.refusal(slot, input.kind));
+        }
+        if input.format.is_some() {
+            return Some(("invalid", dates::EXPECTED.to_owned()));
+        }
         let expected = match (value, input.kind) {
             (Value::Category(_), _) => {
                 let categories = input.categories.as_deref().unwrap_or_default();

@@ -5,11 +5,14 @@ use model::{
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::prepared::{explained_people, people};
 use crate::{explained, grove, houses, input};
 
 /// One of each kind, with and without a background.
 fn each() -> impl Iterator<Item = Artifact> {
-    [houses(), grove()].into_iter().chain(explained())
+    [houses(), grove(), people(), explained_people()]
+        .into_iter()
+        .chain(explained())
 }
 
 pub(crate) fn sealed(mut content: Vec<u8>) -> Vec<u8> {

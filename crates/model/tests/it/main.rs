@@ -5,11 +5,16 @@
 )]
 
 mod artifact;
+mod blend;
 mod classifier;
 mod densities;
 mod explain;
 mod exponential;
+mod export;
+mod neighbours;
 mod predictor;
+mod prepared;
+mod remote;
 mod row;
 mod trees;
 
@@ -25,7 +30,10 @@ fn input(name: &str, kind: ColumnType, nullable: bool, categories: Option<&[&str
         categories: categories.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
         min: None,
         max: None,
+        format: None,
         impute: None,
+        unseen: None,
+        transform: None,
         example: None,
     }
 }

@@ -1,6 +1,7 @@
 //! A graph's names and order: every value is made once, by something that comes before what takes it.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use super::node::{Node, label};
 use super::operators::{Chosen, Entry};
@@ -182,7 +183,8 @@ fn check_arity(node: &NodeProto, entry: &Entry) -> Result<(), Refused> {
     })
 }
 
-/// The places of the nodes, each behind those whose outputs it takes.
+/// The places of the nodes, each behind those whose outputs it takes, and else as the file has them: who wrote it mostly made each
+/// value just before what takes it, and a run then holds few at once.
 fn ordered(graph: &GraphProto, names: &Names<'_>) -> Result<Vec<usize>, Refused> {
     let mut makers = HashMap::new();
     for (place, node) in graph.node.iter().enumerate() {
@@ -212,14 +214,15 @@ fn ordered(graph: &GraphProto, names: &Names<'_>) -> Result<Vec<usize>, Refused>
     }
     let mut ready = (0..graph.node.len())
         .filter(|&place| waiting[place] == 0)
-        .collect::<VecDeque<_>>();
+        .map(Reverse)
+        .collect::<BinaryHeap<_>>();
     let mut order = Vec::with_capacity(graph.node.len());
-    while let Some(place) = ready.pop_front() {
+    while let Some(Reverse(place)) = ready.pop() {
         order.push(place);
         for &taker in &takers[place] {
             waiting[taker] -= 1;
             if waiting[taker] == 0 {
-                ready.push_back(taker);
+                ready.push(Reverse(taker));
             }
         }
     }

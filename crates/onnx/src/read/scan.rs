@@ -43,6 +43,7 @@ const GRAPH: Fields = Fields(&[
 const MODEL: Fields = Fields(&[
     (7, What::Message, Some(&GRAPH)),
     (8, What::Attribute, None),
+    (14, What::Attribute, None),
     (25, What::Piece, None),
 ]);
 

@@ -67,6 +67,24 @@ fn what_doubles_again_and_again_ends() {
     assert_eq!(run(&graph, one_row()), Err(RunError::TooLarge));
 }
 
+/// Nodes run in the file's order where that is one, so what is taken soon is not held for long.
+#[test]
+fn what_a_file_takes_at_once_is_let_go_before_the_next_is_made() {
+    const WIDE: usize = 50_000;
+    let mut graph = Graph::of_floats(&[None, Some(1)]);
+    graph.floats("wide", &[1, WIDE], &vec![1.0; WIDE]);
+    graph.node("Add", &["x", "wide"], &["sum0"], Vec::new());
+    for step in 0..40 {
+        let [made, from, to] = [("made", step), ("sum", step), ("sum", step + 1)]
+            .map(|(name, step)| format!("{name}{step}"));
+        graph.node("Sub", &["x", "wide"], &[&made], Vec::new());
+        graph.node("Add", &[&from, &made], &[&to], Vec::new());
+    }
+    graph.node("Identity", &["sum40"], &["y"], Vec::new());
+    let found = run(&graph, vec![floats(&[1, 1], &[3.0])]).unwrap();
+    assert_eq!(found, [floats(&[1, WIDE], &vec![84.0; WIDE])]);
+}
+
 #[test]
 fn what_would_take_all_time_ends() {
     // Each of these products alone is fine, and takes a second or so.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::events::Topic;
 use domain::ids::{ModelId, ModelVersionId};
-use domain::models::{ModelVersion, Signature};
+use domain::models::{ModelVersion, REMOTE, RemoteToken, Signature};
 use domain::{Actor, Error, Name, Permission, Result};
 use serde_json::{Value, json};
 use store::models::NewVersion;
@@ -13,7 +13,7 @@ use crate::blobs::{self, StoredBlob};
 use crate::ledger::Entry;
 use crate::{Platform, access, events, ledger};
 
-/// What an ONNX file became.
+/// What an ONNX file became, or a model of an engine elsewhere.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// The stored artifact.
@@ -21,6 +21,34 @@ pub struct Imported {
     /// Where it comes from.
     pub params: Value,
     pub signature: Signature,
+    pub origin: Origin,
+}
+
+/// What an imported version is.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    Onnx,
+    /// With what its engine asks for.
+    Remote {
+        token: Option<RemoteToken>,
+    },
+}
+
+impl Origin {
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Onnx => "onnx",
+            Self::Remote { .. } => REMOTE,
+        }
+    }
+
+    /// What the versions of a model are imported from.
+    fn source(&self) -> &'static str {
+        match self {
+            Self::Onnx => "an ONNX file",
+            Self::Remote { .. } => "an engine that computes it",
+        }
+    }
 }
 
 /// Whether this caller may import a model: asked before the file is read.
@@ -54,7 +82,7 @@ pub async fn import(
         && newest.signature.output.task != task
     {
         let message = format!(
-            "the file is a model for {}, and version {} of model {name} is one for {}: import it under another name",
+            "what is imported is a model for {}, and version {} of model {name} is one for {}: import it under another name",
             task.as_str(),
             newest.version,
             newest.signature.output.task.as_str()
@@ -67,7 +95,7 @@ pub async fn import(
         id: ModelVersionId::at(now),
         model,
         version,
-        algorithm: "onnx",
+        algorithm: imported.origin.algorithm(),
         params: &imported.params,
         metrics: &BTreeMap::new(),
         signature: &imported.signature,
@@ -79,15 +107,22 @@ pub async fn import(
         created_at: now,
     };
     store::models::insert_version(&mut tx, &new).await?;
+    if let Origin::Remote { token: Some(token) } = &imported.origin {
+        store::remote_tokens::insert(&mut tx, new.id, token).await?;
+    }
     let entry = Entry {
         action: "model_version.imported",
         subject: &format!("model/{name}"),
-        reason: &format!("version {version} was imported from an ONNX file"),
+        reason: &format!(
+            "version {version} was imported from {}",
+            imported.origin.source()
+        ),
         before: None,
         after: Some(json!({
             "version": version,
             "sha256": imported.artifact.sha256,
             "file_sha256": imported.params.get("file_sha256"),
+            "url": imported.params.get("url"),
         })),
     };
     ledger::append(&mut tx, now, project, actor, entry).await?;

@@ -147,6 +147,7 @@ mod tests {
         ColumnProfile {
             name: name.to_owned(),
             kind,
+            format: None,
             nullable: false,
             missing: 0,
             distinct: 10,
@@ -187,7 +188,10 @@ mod tests {
             categories: None,
             min: None,
             max: None,
+            format: None,
             impute: None,
+            unseen: None,
+            transform: None,
             example: None,
         };
         ModelVersion {
@@ -211,6 +215,7 @@ mod tests {
             sha256: String::new(),
             bytes: 1,
             evaluation: None,
+            remote: None,
         }
     }
 

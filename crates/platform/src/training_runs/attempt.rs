@@ -7,7 +7,10 @@ use domain::datasets::DatasetVersion;
 use domain::events::Topic;
 use domain::ids::{ModelId, ModelVersionId, TrainingRunId};
 use domain::models::{Evaluation, Signature};
-use domain::training_runs::{Algorithm, LogLevel, Progress, RunError, RunStatus, TrainingRun};
+use domain::retraining::Comparison;
+use domain::training_runs::{
+    Algorithm, LogLevel, Progress, Recipe, RunError, RunStatus, TrainingRun,
+};
 use domain::{Actor, Error, Name, Result, Timestamp};
 use serde_json::{Value, json};
 use store::Conn;
@@ -15,16 +18,17 @@ use store::jobs::{Fence, JobEnd};
 use store::models::NewVersion;
 use store::training_runs::{Ending, RunOfProject};
 
-use super::changed;
+use super::{changed, reruns};
 use crate::blobs::{self, StoredBlob};
 use crate::ledger::Entry;
+use crate::retraining::{self, Opponent};
 use crate::{Platform, events, jobs, ledger};
 
 /// Most lines that a run's log keeps; the last one says so.
 const LOG_LINES: i64 = 10_000;
 /// Longest line, in characters.
 const LINE_LENGTH: usize = 2000;
-const TRAINER: Actor = Actor::System { name: "trainer" };
+pub(super) const TRAINER: Actor = Actor::System { name: "trainer" };
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
@@ -39,12 +43,16 @@ pub enum Outcome {
 pub struct Trained {
     /// The stored artifact.
     pub artifact: StoredBlob,
+    /// The build that trained it.
+    pub trainer: String,
     /// What made it: of `auto`, the best.
     pub algorithm: Algorithm,
     pub params: Value,
     pub metrics: BTreeMap<String, f64>,
     pub signature: Signature,
     pub evaluation: Evaluation,
+    /// With the live version of a deployment, which is told beside it.
+    pub comparison: Option<(Option<i32>, Comparison)>,
 }
 
 /// What became of the run.
@@ -53,6 +61,12 @@ pub enum Finished {
     Version {
         model: Name,
         version: i32,
+    },
+    /// A re-run of the run that made the version: it makes none itself.
+    Compared {
+        model: Name,
+        version: i32,
+        is_same: bool,
     },
     Failed,
     /// Somebody asked for it before the training was done: what it made is not kept.
@@ -64,6 +78,9 @@ pub enum Finished {
 pub struct Started {
     pub run: TrainingRun,
     pub dataset: DatasetVersion,
+    /// Of a re-run of `auto`, what it had chosen.
+    pub recipe: Option<Recipe>,
+    pub opponent: Option<Opponent>,
 }
 
 /// The attempt begins: the run is `running`. A run that was begun before starts over.
@@ -77,11 +94,15 @@ pub async fn started(platform: &Platform, fence: Fence, id: TrainingRunId) -> Re
     let dataset = dataset
         .ok_or_else(|| Error::not_found("dataset version"))?
         .version;
+    let opponent = retraining::opponent(&mut tx, id).await?;
+    let recipe = reruns::recipe(&mut tx, &found.run).await?;
     changed(&mut tx, now, found.project, id, RunStatus::Running).await?;
     tx.commit().await?;
     Ok(Started {
+        recipe,
         run: found.run,
         dataset,
+        opponent,
     })
 }
 
@@ -172,8 +193,8 @@ async fn log(
         .collect()
 }
 
-/// Ends the run and its job; a successful one makes the model's next version, in the same transaction. Somebody who asked
-/// for the run to stop before this is heard: no version then.
+/// Ends the run and its job; a successful one makes the model's next version, in the same transaction, unless it is a re-run, which
+/// only says whether it made the same again. Somebody who asked for the run to stop before this is heard: no version then.
 pub async fn finished(
     platform: &Platform,
     fence: Fence,
@@ -186,19 +207,34 @@ pub async fn finished(
     let found = find(&mut tx, id).await?;
     let (finished, end) = match outcome {
         Outcome::Succeeded(trained) if !cancel_requested => {
-            let version = make_version(platform, &mut tx, &found, &trained, now).await?;
+            let (finished, reproduction) = match found.run.rerun_of {
+                None => {
+                    let version = make_version(platform, &mut tx, &found, &trained, now).await?;
+                    let model = found.run.model.clone();
+                    (Finished::Version { model, version }, None)
+                }
+                Some(original) => {
+                    let compared =
+                        reruns::compare(&mut tx, &found, original, &trained, now).await?;
+                    let finished = Finished::Compared {
+                        model: compared.model.clone(),
+                        version: compared.version,
+                        is_same: compared.is_same,
+                    };
+                    (finished, Some(compared))
+                }
+            };
             let ending = Ending::Succeeded {
                 metrics: &trained.metrics,
                 evaluation: &trained.evaluation,
+                trainer: &trained.trainer,
+                reproduction: reproduction.as_ref(),
             };
             store::training_runs::end(&mut tx, id, &ending, now).await?;
-            (
-                Finished::Version {
-                    model: found.run.model.clone(),
-                    version,
-                },
-                JobEnd::Succeeded,
-            )
+            if let Some((live, comparison)) = &trained.comparison {
+                store::retraining::set_comparison(&mut tx, id, *live, comparison).await?;
+            }
+            (finished, JobEnd::Succeeded)
         }
         Outcome::Succeeded(_) | Outcome::Cancelled => {
             store::training_runs::end(&mut tx, id, &Ending::Cancelled, now).await?;
@@ -211,7 +247,7 @@ pub async fn finished(
     };
     store::jobs::finish(&mut tx, fence, &end).await?;
     let status = match finished {
-        Finished::Version { .. } => RunStatus::Succeeded,
+        Finished::Version { .. } | Finished::Compared { .. } => RunStatus::Succeeded,
         Finished::Failed => RunStatus::Failed,
         Finished::Cancelled => RunStatus::Cancelled,
     };

@@ -2,7 +2,10 @@
 
 use domain::datasets::{ColumnProfile, ColumnType, TopValue};
 use domain::models::Task;
-use domain::training_runs::{MAX_CLASSES, MIN_CLASS_ROWS, SplitMethod, TrainingSpec};
+use domain::training_runs::{
+    ColumnPreprocessing, MAX_CLASSES, MIN_CLASS_ROWS, Role, SplitMethod, TrainingSpec,
+    preprocessing,
+};
 use domain::{Error, FieldError, Result, dates};
 
 use crate::datasets::columns::no_column;
@@ -51,10 +54,50 @@ pub(super) fn check(spec: &TrainingSpec, columns: &[ColumnProfile]) -> Result<Ta
         }
         None => {}
     }
+    for (name, asked) in &spec.preprocessing {
+        let pointer = preprocessing::pointer(name, "");
+        match columns.iter().find(|column| column.name == *name) {
+            None => errors.push(no_column(pointer, name, columns)),
+            Some(column) => errors.extend(check_preprocessing(asked, column)),
+        }
+    }
     if errors.is_empty() {
         Ok(task)
     } else {
         Err(Error::Invalid(errors))
+    }
+}
+
+/// Of dates only the values that the profile lists are looked at; the run says it of the others.
+fn check_preprocessing(asked: &ColumnPreprocessing, column: &ColumnProfile) -> Vec<FieldError> {
+    let mut errors = asked.check_column(&column.name, column.kind);
+    if errors.is_empty() && asked.role(column.kind) == Role::Date {
+        let mut values = column.top_values.iter().map(|top| top.value.as_str());
+        if let Some(value) = values.find(|value| dates::moment(value).is_none()) {
+            let pointer = preprocessing::pointer(&column.name, "date_parts");
+            let expected = format!("a column whose every value is {}", dates::EXPECTED);
+            errors.push(FieldError::new(pointer, "wrong_type", expected).got(value));
+        }
+    }
+    errors
+}
+
+/// Says of the columns of dates that are learned from, and that nothing was said of, what becomes of them.
+pub(super) fn take_dates_apart(spec: &mut TrainingSpec, columns: &[ColumnProfile]) {
+    for column in columns {
+        let Some(format) = column.format.filter(|_| spec.learns(&column.name)) else {
+            continue;
+        };
+        let asked = spec.preprocessing.get(&column.name).cloned();
+        let mut asked = asked.unwrap_or_default();
+        if asked.date_parts.is_some() {
+            continue;
+        }
+        asked.date_parts = ColumnPreprocessing::of_dates(format).date_parts;
+        // What was asked for may be for categories.
+        if check_preprocessing(&asked, column).is_empty() {
+            spec.preprocessing.insert(column.name.clone(), asked);
+        }
     }
 }
 
@@ -147,6 +190,7 @@ mod tests {
         ColumnProfile {
             name: name.to_owned(),
             kind,
+            format: None,
             nullable: false,
             missing: 0,
             distinct: 10,
@@ -291,7 +335,7 @@ mod tests {
         assert!(
             found[0]
                 .1
-                .contains("auto, logistic_regression, naive_bayes, decision_tree, random_forest, gradient_boosting")
+                .contains("auto, logistic_regression, naive_bayes, k_nearest_neighbors, decision_tree, random_forest, gradient_boosting")
         );
     }
 

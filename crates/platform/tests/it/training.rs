@@ -18,6 +18,7 @@ fn column(name: &str, kind: ColumnType) -> ColumnProfile {
     ColumnProfile {
         name: name.to_owned(),
         kind,
+        format: None,
         nullable: true,
         missing: 1,
         distinct: 3,
@@ -90,6 +91,7 @@ pub(crate) fn spec() -> TrainingSpec {
 pub(crate) async fn trained(platform: &Platform, artifact: &'static str) -> Outcome {
     Outcome::Succeeded(Box::new(Trained {
         artifact: platform.blobs.put(artifact).await.unwrap(),
+        trainer: "trainer 1".to_owned(),
         algorithm: Algorithm::LinearRegression,
         params: json!({}),
         metrics: BTreeMap::from([("r2".to_owned(), 0.6)]),
@@ -98,5 +100,6 @@ pub(crate) async fn trained(platform: &Platform, artifact: &'static str) -> Outc
             output: OutputField::regression("y"),
         },
         evaluation: Evaluation::default(),
+        comparison: None,
     }))
 }

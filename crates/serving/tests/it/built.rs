@@ -45,7 +45,10 @@ pub(crate) fn input(name: &str, kind: ColumnType, nullable: bool) -> InputField 
         categories,
         min: None,
         max: None,
+        format: None,
         impute: None,
+        unseen: None,
+        transform: None,
         example: Some(example),
     }
 }
@@ -108,6 +111,7 @@ impl Built {
             id: versions[index],
             number: index as i32 + 1,
             sha256: sha256[index].clone(),
+            remote_token: None,
         };
         let table = ServingTable {
             fingerprint: "1".to_owned(),

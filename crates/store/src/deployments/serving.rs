@@ -6,6 +6,7 @@ use domain::Timestamp;
 use domain::api_keys::RateLimit;
 use domain::deployments::Capacity;
 use domain::ids::{ApiKeyId, DeploymentId, ModelId, ModelVersionId, ProjectId, RolloutId};
+use domain::models::RemoteToken;
 use domain::serving::{
     ServingAlias, ServingDeployment, ServingKey, ServingModel, ServingProject, ServingRollout,
     ServingTable, ServingVersion,
@@ -95,7 +96,9 @@ async fn keys(conn: &mut Conn, now: Timestamp) -> Result<Vec<ServingKey>> {
 async fn models(conn: &mut Conn) -> Result<Vec<ServingModel>> {
     let mut versions: HashMap<uuid::Uuid, Vec<ServingVersion>> = HashMap::new();
     for row in sqlx::query!(
-        "SELECT id, model_id, version, sha256 FROM model_versions ORDER BY model_id, version"
+        r#"SELECT v.id, v.model_id, v.version, v.sha256, t.token AS "token?"
+           FROM model_versions v LEFT JOIN remote_tokens t ON t.version_id = v.id
+           ORDER BY v.model_id, v.version"#
     )
     .fetch_all(&mut *conn)
     .await?
@@ -104,6 +107,7 @@ async fn models(conn: &mut Conn) -> Result<Vec<ServingModel>> {
             id: ModelVersionId(row.id),
             number: row.version,
             sha256: row.sha256,
+            remote_token: row.token.map(RemoteToken::new),
         };
         versions.entry(row.model_id).or_default().push(version);
     }

@@ -29,16 +29,16 @@ pub(super) fn apply(request: &ChildRequest) -> Result<(), Box<dyn Error>> {
         }
         ChildRequest::Train {
             path,
+            rival,
             output,
             limits,
             ..
-        } => (
-            limits,
+        } => {
             // The boosting library asks how much memory there is, and panics where it is not told.
-            vec![path.as_path(), Path::new("/proc/meminfo")],
-            Some(output.as_path()),
-            OUTPUT_BYTES,
-        ),
+            let mut inputs = vec![path.as_path(), Path::new("/proc/meminfo")];
+            inputs.extend(rival.as_ref().map(|rival| rival.artifact.as_path()));
+            (limits, inputs, Some(output.as_path()), OUTPUT_BYTES)
+        }
         ChildRequest::Score {
             path,
             spec,

@@ -1,12 +1,31 @@
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
+use domain::training_runs::preprocessing;
 use model::OTHER;
 
-use crate::profile::{HIGH_CARDINALITY, is_id_like};
+use crate::profile::is_id_like;
 use crate::table::{MISSING, UNNAMED};
 
-/// A category in fewer training rows than this counts as "other".
-const MIN_ROWS: u64 = 3;
+/// Which categories are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// One of fewer training rows counts as "other".
+    pub(crate) min_count: u64,
+    pub(crate) max_categories: usize,
+    /// The code of one that is kept in any case.
+    pub(crate) kept: Option<u32>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            min_count: preprocessing::MIN_COUNT.into(),
+            max_categories: preprocessing::KEPT_CATEGORIES as usize,
+            kept: None,
+        }
+    }
+}
 
 /// One number for each category but the first, 1 where the row is of it, and one for all categories that are rare.
 #[derive(Clone, Debug)]
@@ -25,14 +44,15 @@ pub(crate) struct Categorical {
 
 impl Categorical {
     /// Or why the column is of no use.
-    pub(super) fn fit(
+    pub(crate) fn fit(
         codes: &[u32],
         names: &[String],
         boolean: bool,
         train: &[u32],
+        rules: Rules,
     ) -> Result<Self, String> {
         if !boolean {
-            refuse_id_like(codes, names)?;
+            Self::refuse_id_like(codes, names)?;
         }
         let mut by_code = vec![0_u64; names.len()];
         let (mut missing, mut unnamed) = (0, 0);
@@ -49,23 +69,24 @@ impl Categorical {
 
         let mut ranked: Vec<usize> = (0..names.len()).filter(|&code| by_code[code] > 0).collect();
         ranked.sort_unstable_by_key(|&code| (Reverse(by_code[code]), &names[code]));
-        let mut kept: Vec<usize> = ranked
-            .iter()
-            .copied()
-            .take(HIGH_CARDINALITY as usize)
-            .collect();
+        let mut kept: Vec<usize> = ranked.iter().copied().take(rules.max_categories).collect();
         if !boolean {
-            kept.retain(|&code| by_code[code] >= MIN_ROWS);
+            kept.retain(|&code| by_code[code] >= rules.min_count);
+        }
+        if let Some(always) = rules.kept.map(|code| code as usize)
+            && !kept.contains(&always)
+        {
+            kept.push(always);
         }
         let Some(&most_frequent) = kept.first() else {
-            return Err(format!("no category has {MIN_ROWS} or more training rows"));
+            return Err(format!(
+                "no category has {} or more training rows: {}",
+                rules.min_count,
+                described(codes, names)
+            ));
         };
-        let other = unnamed
-            + ranked
-                .iter()
-                .filter(|code| !kept.contains(code))
-                .map(|&code| by_code[code])
-                .sum::<u64>();
+        let rows = |codes: &[usize]| codes.iter().map(|&code| by_code[code]).sum::<u64>();
+        let other = unnamed + rows(&ranked) - rows(&kept);
         if kept.len() + usize::from(other > 0) < 2 {
             return Err(format!(
                 "constant: every training row has {:?}",
@@ -74,6 +95,73 @@ impl Categorical {
         }
 
         kept.sort_unstable_by_key(|&code| &names[code]);
+        let places = (kept, most_frequent, missing, other);
+        Ok(Self::of(names, places, &by_code))
+    }
+
+    /// The categories as they are listed, whether a row has them or not. Any other one counts as "other".
+    ///
+    /// # Errors
+    /// Why the column is of no use.
+    pub(crate) fn ordered(
+        codes: &[u32],
+        names: &[String],
+        order: &[String],
+        train: &[u32],
+    ) -> Result<Self, String> {
+        let mut places = vec![OTHER; names.len()];
+        let mut listed: HashMap<&str, u32> = (0..)
+            .zip(order)
+            .map(|(place, name)| (name.as_str(), place))
+            .collect();
+        for (name, place) in names.iter().zip(&mut places) {
+            *place = listed.remove(name.as_str()).unwrap_or(OTHER);
+        }
+        let mut counts = vec![0_u64; order.len()];
+        let (mut other, mut missing) = (0, 0);
+        for &row in train {
+            let place = match codes[row as usize] {
+                MISSING => {
+                    missing += 1;
+                    continue;
+                }
+                code => places.get(code as usize).copied().unwrap_or(OTHER),
+            };
+            match counts.get_mut(place as usize) {
+                Some(count) => *count += 1,
+                None => other += 1,
+            }
+        }
+        let most = counts.iter().copied().max().unwrap_or_default();
+        if most == 0 {
+            return Err("no training row has a category that its order lists".to_owned());
+        }
+        let impute = counts
+            .iter()
+            .position(|&count| count == most)
+            .unwrap_or_default();
+        counts[impute] += missing;
+        Ok(Self {
+            categories: order.to_vec(),
+            counts,
+            other,
+            impute: impute as u32,
+            by_code: places,
+        })
+    }
+
+    /// The code that stands for the most frequent category.
+    pub(crate) fn most_frequent_code(&self) -> u32 {
+        let places = self.by_code.iter();
+        let code = places.clone().position(|&place| place == self.impute);
+        code.map_or(MISSING, |code| code as u32)
+    }
+
+    fn of(
+        names: &[String],
+        (kept, most_frequent, missing, other): (Vec<usize>, usize, u64, u64),
+        by_code: &[u64],
+    ) -> Self {
         let mut categories = Vec::with_capacity(kept.len());
         let mut counts = Vec::with_capacity(kept.len());
         let mut places = vec![OTHER; names.len()];
@@ -87,13 +175,13 @@ impl Categorical {
             }
         }
         counts[impute as usize] += missing;
-        Ok(Self {
+        Self {
             categories,
             counts,
             other,
             impute,
             by_code: places,
-        })
+        }
     }
 
     pub(super) fn width(&self) -> usize {
@@ -139,15 +227,47 @@ impl Categorical {
     }
 }
 
-/// Looks at all rows: an identifier is one, however the rows are split.
-fn refuse_id_like(codes: &[u32], names: &[String]) -> Result<(), String> {
-    let present = codes.iter().filter(|&&code| code != MISSING).count() as u64;
-    let unnamed = codes.iter().filter(|&&code| code == UNNAMED).count() as u64;
-    let distinct = names.len() as u64 + unnamed;
-    if is_id_like(domain::datasets::ColumnType::String, distinct, present) {
-        return Err("id-like: (nearly) every row has another value".to_owned());
+impl Categorical {
+    /// Looks at all rows: an identifier is one, however the rows are split.
+    pub(crate) fn refuse_id_like(codes: &[u32], names: &[String]) -> Result<(), String> {
+        let present = codes.iter().filter(|&&code| code != MISSING).count() as u64;
+        let unnamed = codes.iter().filter(|&&code| code == UNNAMED).count() as u64;
+        let distinct = names.len() as u64 + unnamed;
+        if is_id_like(domain::datasets::ColumnType::String, distinct, present) {
+            let what = if is_free_text(names, unnamed) {
+                "free text"
+            } else {
+                "id-like"
+            };
+            return Err(format!(
+                "{what}: (nearly) every row has another value: {}",
+                described(codes, names)
+            ));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// How many values there are, and what to do about it.
+fn described(codes: &[u32], names: &[String]) -> String {
+    let unnamed = codes.iter().filter(|&&code| code == UNNAMED).count();
+    let more = if unnamed > 0 { "or more " } else { "" };
+    let present = codes.iter().filter(|&&code| code != MISSING).count();
+    format!(
+        "{} {more}different values in {present} rows; leave the column out of features, or make columns of few values of it before you \
+         upload the table",
+        names.len()
+    )
+}
+
+/// Whether the values are several words each, as people write, or too long to be told apart.
+fn is_free_text(names: &[String], unnamed: u64) -> bool {
+    const WORDS: usize = 3;
+    let words: usize = names
+        .iter()
+        .map(|name| name.split_whitespace().count())
+        .sum();
+    unnamed > 0 || words >= WORDS * names.len().max(1)
 }
 
 #[cfg(test)]
@@ -168,7 +288,7 @@ mod tests {
             })
             .collect();
         let train: Vec<u32> = (0..codes.len() as u32).collect();
-        Categorical::fit(&codes, &names, false, &train)
+        Categorical::fit(&codes, &names, false, &train, Rules::default())
     }
 
     #[test]

@@ -47,14 +47,19 @@ impl Numeric {
         })
     }
 
+    /// Of the same numbers, `x - mean`.
+    pub(super) fn centred(self) -> Self {
+        Self { std: 1.0, ..self }
+    }
+
     #[inline]
-    pub(super) fn encode(&self, x: f64) -> f64 {
+    pub(crate) fn encode(&self, x: f64) -> f64 {
         ((if x.is_nan() { self.impute } else { x }) - self.mean) / self.std
     }
 }
 
 /// Of values that are all numbers; changes their order. The middle of the two middle ones when they are even.
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     let even = values.len().is_multiple_of(2);
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);

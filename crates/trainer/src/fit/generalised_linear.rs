@@ -7,14 +7,16 @@
 
 mod columns;
 mod newton;
+mod streamed;
 
 use domain::training_runs::RunError;
 use rayon::ThreadPoolBuilder;
 
 use super::{Fit, Fitted, Rows, Told, threads};
 use crate::failure::{failure, out_of_memory, reserve};
-use columns::Columns;
-use newton::Objective;
+pub(super) use columns::Columns;
+pub(super) use newton::Objective;
+pub(super) use streamed::Streamed;
 
 pub(super) struct GeneralisedLinear {
     pub(super) name: &'static str,
@@ -27,6 +29,23 @@ pub(super) struct GeneralisedLinear {
 impl Fit for GeneralisedLinear {
     fn fit(&self, rows: &Rows<'_>, tell: &mut dyn FnMut(Told)) -> Result<Fitted, RunError> {
         self.check_target(rows.target)?;
+        if let Some(stream) = rows.stream {
+            // Above 0, as below.
+            let (mean, _) = rows.scale;
+            let streamed = Streamed {
+                stream,
+                rows,
+                divisor: mean,
+                loss: Deviance { power: self.power },
+                penalty: self.penalty,
+                check: &|value| {
+                    let range = self.refuses(value)?;
+                    Some(self.refusal("", value, range))
+                },
+            };
+            let found = streamed.minimum(tell)?;
+            return Ok(Fitted::Exponential(found.fit(mean.ln())?));
+        }
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads())
             .build()
@@ -43,7 +62,7 @@ impl Fit for GeneralisedLinear {
         let objective = Objective {
             columns: &columns,
             target: &target,
-            deviance: Deviance { power: self.power },
+            loss: Deviance { power: self.power },
             penalty: self.penalty,
             until: rows.until,
         };
@@ -59,23 +78,42 @@ impl Fit for GeneralisedLinear {
 impl GeneralisedLinear {
     /// Of all rows, so that a split does not decide whether there is a model.
     fn check_target(&self, target: &[f64]) -> Result<(), RunError> {
+        let wrong = target.iter().enumerate();
+        let mut wrong = wrong.filter_map(|(row, &value)| {
+            self.refuses(value)
+                .map(|range| (format!(" in row {}", row + 1), value, range))
+        });
+        match wrong.next() {
+            None => Ok(()),
+            Some((place, value, range)) => Err(self.refusal(&place, value, range)),
+        }
+    }
+
+    /// The numbers that it takes, if this is none of them.
+    fn refuses(&self, value: f64) -> Option<&'static str> {
         let is_gamma = self.power >= 2.0;
-        let is_wrong = |value: f64| value < 0.0 || (is_gamma && value <= 0.0);
-        let Some(row) = target.iter().position(|&value| is_wrong(value)) else {
-            return Ok(());
-        };
-        let range = if is_gamma { "above 0" } else { "from 0 up" };
-        Err(failure(
+        let is_wrong = value < 0.0 || (is_gamma && value <= 0.0);
+        is_wrong.then_some(if is_gamma { "above 0" } else { "from 0 up" })
+    }
+
+    fn refusal(&self, place: &str, value: f64, range: &str) -> RunError {
+        failure(
             "invalid_target",
             format!(
-                "the target is {} in row {}: {} predicts numbers {range}",
-                target[row],
-                row + 1,
+                "the target is {value}{place}: {} predicts numbers {range}",
                 self.name
             ),
             "Choose another algorithm, such as ridge or gradient_boosting, or correct the value and upload a new version.",
-        ))
+        )
     }
+}
+
+/// What a prediction costs, with its slopes by the prediction's score.
+pub(super) trait Loss: Copy + Send + Sync {
+    fn cost(self, actual: f64, score: f64) -> f64;
+
+    /// The first and the second.
+    fn slopes(self, actual: f64, score: f64) -> (f64, f64);
 }
 
 /// Half of what a prediction is off by, but for what does not depend on the prediction; with its slopes by the prediction's logarithm.
@@ -84,7 +122,7 @@ struct Deviance {
     power: f64,
 }
 
-impl Deviance {
+impl Loss for Deviance {
     fn cost(self, actual: f64, score: f64) -> f64 {
         let power = self.power;
         if power <= 1.0 {
@@ -97,7 +135,6 @@ impl Deviance {
         }
     }
 
-    /// The first and the second.
     fn slopes(self, actual: f64, score: f64) -> (f64, f64) {
         let power = self.power;
         let up = ((2.0 - power) * score).exp();

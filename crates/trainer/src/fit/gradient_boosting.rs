@@ -118,7 +118,26 @@ impl Fit for GradientBoosting {
 }
 
 impl GradientBoosting {
+    /// The rows as the library has them: the inputs, their ranges, and what it makes of each row.
+    fn check_memory(rows: &Rows<'_>) -> Result<(), RunError> {
+        const OF_ROW: usize = 64;
+        let features = rows.features.features.len();
+        let bytes = (rows.train.len() * (features * (8 + 2) + OF_ROW)) as f64;
+        // The table is there as well.
+        let table = (rows.target.len() * (features + 1) * 8) as f64;
+        let memory = f64::from(rows.memory_mb) * f64::from(1 << 20);
+        if bytes + table > memory {
+            return Err(out_of_memory(&format!(
+                "boosting trees on {features} columns in {} rows, which takes {:.0} MB",
+                rows.train.len(),
+                (bytes + table) / 1e6
+            )));
+        }
+        Ok(())
+    }
+
     fn grow(&self, aim: &Aim<'_>, tell: &mut dyn FnMut(Told)) -> Result<TreesFit, RunError> {
+        Self::check_memory(aim.rows)?;
         let orders = aim.orders();
         let booster = self.boost(aim, &inputs(aim.rows, &orders)?, tell)?;
         let grown = grown::read(&booster, aim.scale(), &orders)?;

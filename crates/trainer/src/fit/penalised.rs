@@ -36,7 +36,7 @@ impl Fit for Penalised {
             return linear_regression::LinearRegression.fit(rows, tell);
         }
         let triangle = Triangle::of(rows, tell)?;
-        let centred = Centred::of(&triangle, rows.train.len())?;
+        let centred = Centred::of(&triangle, triangle.rows)?;
         let weights = if self.l1_ratio == 0.0 {
             self.squares(&centred)?
         } else {

@@ -34,6 +34,30 @@ impl Reduction {
         }
     }
 
+    /// Adds rows that stand column by column: `column` gives the values of one of them.
+    pub(crate) fn add_columns<'c>(&mut self, rows: usize, column: impl Fn(usize) -> &'c [f64]) {
+        let mut done = 0;
+        while done < rows {
+            let count = (BLOCK_ROWS - self.filled).min(rows - done);
+            for (place, block) in self.block.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+                block[self.filled..][..count].copy_from_slice(&column(place)[done..][..count]);
+            }
+            self.filled += count;
+            done += count;
+            if self.filled == BLOCK_ROWS {
+                self.fold();
+            }
+        }
+    }
+
+    /// Adds the rows that another one was made of.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        let width = self.width;
+        for row in other.finish().chunks_exact(width) {
+            self.add(row);
+        }
+    }
+
     /// The triangle, row by row: `width` times `width` numbers.
     pub(crate) fn finish(mut self) -> Vec<f64> {
         self.fold();

@@ -303,7 +303,10 @@ impl Merge<'_> {
             categories,
             min: given.min,
             max: given.max,
+            format: None,
             impute: given.impute,
+            unseen: None,
+            transform: None,
             example: Some(example),
         }
     }

@@ -26,7 +26,7 @@ impl Packaged {
         };
         let most = MOST_WAYS / observer.trees().max(1);
         let step = train.len().div_ceil(most.max(FEWEST_ROWS)).max(1);
-        let mut values = vec![Value::Missing; self.used.len()];
+        let mut values = vec![Value::Missing; self.artifact.signature.inputs.len()];
         for &row in train.iter().step_by(step) {
             self.values(features, row, &mut values);
             observer.see(&values).map_err(|error| {

@@ -4,11 +4,11 @@ use super::{Survey, input};
 use crate::features::Features;
 use crate::fit::DensitiesFit;
 
-/// The model takes every feature.
-pub(super) fn survey(features: &Features<'_>, usable: &[u32]) -> Survey {
+/// The model takes every feature. `imputes`: whether something stands in for a missing value.
+pub(super) fn survey(features: &Features<'_>, usable: &[u32], imputes: bool) -> Survey {
     let inputs = features.features.iter();
     let inputs: Vec<_> = inputs
-        .map(|feature| input(feature, usable, false))
+        .map(|feature| input(feature, usable, imputes))
         .collect();
     Survey {
         used: (0..inputs.len()).collect(),

@@ -1,9 +1,7 @@
 use domain::datasets::{ColumnProfile, ColumnType, ColumnWarning};
+use domain::training_runs::preprocessing::KEPT_CATEGORIES;
 
 use crate::read::Kinds;
-
-/// Texts with more different values than this are not encoded one by one.
-pub(crate) const HIGH_CARDINALITY: u64 = 50;
 
 /// In a table of fewer rows it happens that all values differ.
 const ID_LIKE_ROWS: u64 = 20;
@@ -69,14 +67,14 @@ pub(super) fn warnings(
         warn("id_like", "its name is that of an identifier: leave the column out unless its value means something".to_owned());
     }
     if column.kind == ColumnType::String
-        && column.distinct > HIGH_CARDINALITY
+        && column.distinct > u64::from(KEPT_CATEGORIES)
         && !is_id_like(column.kind, column.distinct, present)
     {
         let distinct = column.distinct;
         warn(
             "high_cardinality",
             format!(
-                "{distinct} different values: training keeps the {HIGH_CARDINALITY} most frequent and takes the rest as \"other\""
+                "{distinct} different values: training keeps the {KEPT_CATEGORIES} most frequent and takes the rest as \"other\""
             ),
         );
     }

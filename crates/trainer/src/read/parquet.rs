@@ -1,5 +1,6 @@
 use std::fs::File;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -11,9 +12,13 @@ use arrow::datatypes::{
 use arrow::record_batch::RecordBatch;
 use domain::datasets::ColumnType;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::{Cell, CellSink, Header, MAX_CELL_BYTES, MAX_COLUMNS, check_names};
+use super::{Cell, CellSink, Header, MAX_CELL_BYTES, MAX_COLUMNS, Thin, check_names};
 use crate::DataError;
 use crate::error::shorten;
 
@@ -32,7 +37,28 @@ pub(super) fn scan<S: CellSink>(
     sink: &mut S,
     progress: &mut dyn FnMut(f64),
 ) -> Result<u64, DataError> {
-    let mut batches = Batches::open(path, columns)?;
+    scan_batches(Batches::open(path, columns)?, sink, progress)
+}
+
+pub(super) fn scan_some<S: CellSink>(
+    path: &Path,
+    columns: &[usize],
+    thin: Thin,
+    sink: &mut S,
+    progress: &mut dyn FnMut(f64),
+) -> Result<u64, DataError> {
+    scan_batches(
+        Batches::open_some(path, columns, Some(thin))?,
+        sink,
+        progress,
+    )
+}
+
+fn scan_batches<S: CellSink>(
+    mut batches: Batches,
+    sink: &mut S,
+    progress: &mut dyn FnMut(f64),
+) -> Result<u64, DataError> {
     let mut rows = 0;
     while let Some(batch) = batches.next_batch()? {
         for (position, array) in batch.columns().iter().enumerate() {
@@ -58,11 +84,19 @@ pub(super) struct Batches {
     /// In the file; at least 1.
     total: f64,
     reader: ParquetRecordBatchReader,
+    path: PathBuf,
+    /// Places in the file.
+    columns: Vec<usize>,
+    selection: Option<RowSelection>,
 }
 
 impl Batches {
     pub(super) fn open(path: &Path, columns: &[usize]) -> Result<Self, DataError> {
-        let builder = open(path)?;
+        Self::open_some(path, columns, None)
+    }
+
+    fn open_some(path: &Path, columns: &[usize], thin: Option<Thin>) -> Result<Self, DataError> {
+        let mut builder = open(path)?;
         let header = read_header(&builder)?;
         let fields = builder.schema().fields();
         let fields: Vec<Field> = columns
@@ -75,7 +109,16 @@ impl Batches {
                 )
             })
             .collect();
-        let total = builder.metadata().file_metadata().num_rows().max(1) as f64;
+        let mut total = builder.metadata().file_metadata().num_rows().max(1) as f64;
+        let mut chosen = None;
+        if let Some(thin) = thin {
+            let rows = builder.metadata().file_metadata().num_rows();
+            let rows = u64::try_from(rows).unwrap_or_default();
+            let selection = selection(thin, rows);
+            builder = builder.with_row_selection(selection.clone());
+            chosen = Some(selection);
+            total = thin.of(rows).max(1) as f64;
+        }
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
         let reader = builder
             .with_projection(mask)
@@ -87,6 +130,9 @@ impl Batches {
             rows: 0,
             total,
             reader,
+            path: path.to_owned(),
+            columns: columns.to_vec(),
+            selection: chosen,
         })
     }
 
@@ -95,13 +141,64 @@ impl Batches {
     }
 
     pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
-        let Some(batch) = self.reader.next() else {
-            return Ok(None);
+        let next = guarded(|| self.reader.next());
+        let batch = match next {
+            Ok(None) => return Ok(None),
+            Ok(Some(batch)) => batch.map_err(|error| self.damaged(&error))?,
+            Err(problem) => return Err(self.damaged(&problem)),
         };
-        let batch = batch.map_err(|error| damaged(self.rows, &error))?;
         self.rows += batch.num_rows() as u64;
         Ok(Some(batch))
     }
+
+    fn damaged(&self, error: &dyn std::fmt::Display) -> DataError {
+        let error = damaged(self.rows, error);
+        match self.broken() {
+            Some(position) => error.column(self.schema.field(position).name()),
+            None => error,
+        }
+    }
+
+    /// The first column whose next rows can not be read: of all columns together nobody says which one it is.
+    fn broken(&self) -> Option<usize> {
+        let file = File::open(&self.path).ok()?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).ok()?;
+        let rows = usize::try_from(self.rows).ok()?;
+        let is_broken = |column: usize| {
+            let file = file.try_clone().ok()?;
+            let mut builder = Builder::new_with_metadata(file, metadata.clone());
+            if let Some(selection) = &self.selection {
+                builder = builder.with_row_selection(selection.clone());
+            }
+            let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
+            let builder = builder
+                .with_projection(mask)
+                .with_batch_size(BATCH_ROWS)
+                .with_offset(rows)
+                .with_limit(BATCH_ROWS);
+            let read = guarded(|| builder.build()?.collect::<Result<Vec<_>, _>>());
+            Some(!matches!(read, Ok(Ok(_))))
+        };
+        self.columns
+            .iter()
+            .position(|&column| is_broken(column) == Some(true))
+    }
+}
+
+fn selection(thin: Thin, rows: u64) -> RowSelection {
+    let mut selectors = Vec::new();
+    let mut at = 0;
+    while at < rows {
+        let run = thin.run.min(rows - at);
+        selectors.push(RowSelector::select(run as usize));
+        at += run;
+        let others = (thin.run * (thin.every - 1)).min(rows - at);
+        if others > 0 {
+            selectors.push(RowSelector::skip(others as usize));
+        }
+        at += others;
+    }
+    RowSelection::from(selectors)
 }
 
 /// Hands out the values of an array, brought to one of the four types that [`target`] gives.
@@ -126,12 +223,48 @@ fn unusable(data_type: &DataType) -> DataError {
 
 fn open(path: &Path) -> Result<Builder, DataError> {
     let file = File::open(path).map_err(|error| DataError::io(&error))?;
-    Builder::try_new(file).map_err(|error| {
+    let size = file
+        .metadata()
+        .map_err(|error| DataError::io(&error))?
+        .len();
+    let unreadable = |error: &dyn std::fmt::Display| {
         DataError::new(format!(
             "the file is not Parquet, or is damaged: {}",
             shorten(&error.to_string(), 200)
         ))
-    })
+    };
+    let builder = guarded(|| Builder::try_new(file))
+        .map_err(|problem| unreadable(&problem))?
+        .map_err(|error| unreadable(&error))?;
+    check_places(builder.metadata(), size)?;
+    Ok(builder)
+}
+
+/// What lies outside of the file can not be read, and the system says no more than that.
+fn check_places(metadata: &ParquetMetaData, size: u64) -> Result<(), DataError> {
+    let chunks = metadata
+        .row_groups()
+        .iter()
+        .flat_map(RowGroupMetaData::columns);
+    for chunk in chunks {
+        let mut places = [
+            Some(chunk.data_page_offset()),
+            chunk.dictionary_page_offset(),
+        ]
+        .into_iter()
+        .flatten();
+        if places.any(|place| !u64::try_from(place).is_ok_and(|place| place < size)) {
+            let problem = "the file says that the column lies where the file has ended: it is damaged, write it again";
+            return Err(DataError::new(problem).column(&chunk.column_path().string()));
+        }
+    }
+    Ok(())
+}
+
+/// The library trusts what a file says of itself, and panics over some lies.
+fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, &'static str> {
+    catch_unwind(AssertUnwindSafe(read))
+        .map_err(|_| "what it says of itself contradicts what it holds")
 }
 
 fn damaged(rows: u64, error: &dyn std::fmt::Display) -> DataError {

@@ -79,6 +79,8 @@ fn train_request(file: &TestFile, output: &Path, limits: ChildLimits) -> ChildRe
         path: file.path(),
         format: file.format,
         spec,
+        recipe: None,
+        rival: None,
         output: output.to_owned(),
         limits,
     }
@@ -152,6 +154,8 @@ fn boosting_in_a_child_gives_the_same_bytes() {
         path: file.path(),
         format: file.format,
         spec: Box::new(spec.clone()),
+        recipe: None,
+        rival: None,
         output: output.path().to_owned(),
         limits: LIMITS,
     });
@@ -173,6 +177,8 @@ fn boosting_without_the_memory_for_it_is_a_failed_run_with_a_reason() {
         path: file.path(),
         format: file.format,
         spec: Box::new(spec),
+        recipe: None,
+        rival: None,
         output: output.path().to_owned(),
         limits: ChildLimits {
             memory_mb: 64,

@@ -14,16 +14,22 @@ mod child;
 mod classification;
 mod csv_corpus;
 mod explanations;
+mod exported;
 mod generalised_linear;
 mod imports;
 mod inference;
 mod naive_bayes;
+mod nearest_neighbours;
 mod parquet;
+mod preprocessing;
 mod profiles;
 mod refusals;
+mod reproducibility;
+mod rivals;
 mod scoring;
 mod sklearn;
 mod splits;
+mod streams;
 mod training;
 mod trees;
 
@@ -113,6 +119,7 @@ fn spec(target: &str) -> TrainingSpec {
         algorithm: Algorithm::LinearRegression,
         params: None,
         features: None,
+        preprocessing: domain::training_runs::Preprocessing::new(),
         split: Split {
             method: Some(SplitMethod::Random),
             ..Split::default()

@@ -91,7 +91,10 @@ fn input(name: &str, kind: ColumnType, nullable: bool) -> (InputField, Transform
         categories: None,
         min: None,
         max: None,
+        format: None,
         impute: None,
+        unseen: None,
+        transform: None,
         example: None,
     };
     let transform = Transform::Numeric {

@@ -216,7 +216,11 @@ fn titanic_with_gaps_rare_categories_and_collinear_columns_predicts_as_scikit_le
     assert_eq!(
         dropped,
         [
-            ("Name", "id-like: (nearly) every row has another value"),
+            (
+                "Name",
+                "free text: (nearly) every row has another value: 891 different values in 891 rows; leave the column out of features, or \
+                 make columns of few values of it before you upload the table"
+            ),
             ("Cabin = C23 C25 C27", "collinear with Ticket = 19950"),
             ("Cabin = F2", "collinear with Ticket = 230080"),
         ]

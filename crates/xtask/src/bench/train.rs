@@ -1,5 +1,6 @@
 //! `cargo xtask bench train`: how well and how fast Volary learns, beside others, from the same rows on the same machine.
 
+mod prediction;
 mod quality;
 mod report;
 mod runner;
@@ -15,24 +16,46 @@ use crate::{setup, site};
 use report::Report;
 use runner::Runner;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 17] = [
     "california",
     "titanic",
     "diabetes",
     "breast_cancer",
     "wine",
     "digits",
+    "iris",
+    "friedman1",
+    "friedman2",
+    "friedman3",
+    "few",
+    "blobs",
+    "moons",
+    "rare",
+    "categories",
+    "skewed",
+    "missing",
 ];
 const LINEAR: &str = "linear";
 const BOOSTING: &str = "boosting";
 const PREDICTION: &str = "prediction";
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 20] = [
     "california",
     "titanic",
     "diabetes",
     "breast_cancer",
     "wine",
     "digits",
+    "iris",
+    "friedman1",
+    "friedman2",
+    "friedman3",
+    "few",
+    "blobs",
+    "moons",
+    "rare",
+    "categories",
+    "skewed",
+    "missing",
     LINEAR,
     BOOSTING,
     PREDICTION,
@@ -79,10 +102,8 @@ pub(super) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         speed::boosting(&runner, args.rounds, &mut report)?;
     }
     if is_asked(PREDICTION) {
-        report.not_measured(
-            "a boosted prediction beside onnxruntime",
-            "no ONNX export: there is no file that both could serve",
-        );
+        let (profile, rounds) = (&args.profile, args.rounds);
+        prediction::measure(&runner, workspace, profile, rounds, &mut report)?;
     }
     report.print();
     if let Some(path) = &args.json {

@@ -1,6 +1,7 @@
 //! From the `frontend` crate to a WebAssembly module and the JavaScript that loads it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,21 +87,26 @@ pub(super) fn bind(wasm: &Path, bundle: &mut Bundle) -> Result<()> {
     };
     let main = finish(&dir.path().join("volary_bg.wasm"))?;
     bundle.add_hashed("wasm", "volary", "wasm", main);
-    let shared = divided
-        .shared
-        .iter()
-        .map(|module| finish(module))
-        .collect::<Result<_>>()?;
-    let shared = bundle.add_hashed(
-        &format!("{PART}{SHARED}"),
-        SHARED,
-        "wasm",
-        parts::pack(shared),
-    );
+    let mut finished = BTreeMap::new();
+    let mut packed = |modules: &[PathBuf]| -> Result<Vec<u8>> {
+        let mut pack = Vec::with_capacity(modules.len());
+        for module in modules {
+            // One that several packs hold is finished once.
+            let module = match finished.entry(module.clone()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(finish(module)?),
+            };
+            pack.push(module.clone());
+        }
+        let names = modules.iter().map(|module| parts::stem(module).to_owned());
+        parts::pack(names.zip(pack).collect())
+    };
+    let kind = format!("{PART}{SHARED}");
+    let shared = bundle.add_hashed(&kind, SHARED, "wasm", packed(&divided.shared)?);
     let mut files = BTreeMap::new();
-    for (part, module) in divided.parts {
+    for (part, modules) in divided.parts {
         let kind = format!("{PART}{part}");
-        let file = bundle.add_hashed(&kind, &part, "wasm", finish(&module)?);
+        let file = bundle.add_hashed(&kind, &part, "wasm", packed(&modules)?);
         files.insert(part, file);
     }
     let script = fs::read_to_string(dir.path().join("volary.js"))?;

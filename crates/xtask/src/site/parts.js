@@ -10,14 +10,25 @@ const parts = (() => {
     }
     return loading.get(file);
   };
-  const loadShared = async (response) => {
-    const modules = WebAssembly.Module.customSections(await WebAssembly.compileStreaming(response), "module");
-    await Promise.all(modules.map((module) => WebAssembly.instantiate(module, imports())));
+  // Packs may hold the same module.
+  const loaded = new Map();
+  const instantiate = async (response) => {
+    const pack = await WebAssembly.compileStreaming(response);
+    const [names] = WebAssembly.Module.customSections(pack, "names");
+    const modules = WebAssembly.Module.customSections(pack, "module");
+    const results = JSON.parse(new TextDecoder().decode(names)).map((name, place) => {
+      if (!loaded.has(name)) {
+        const result = WebAssembly.instantiate(modules[place], imports());
+        result.catch(() => loaded.delete(name));
+        loaded.set(name, result);
+      }
+      return loaded.get(name);
+    });
+    await Promise.all(results);
   };
   const load = (file) =>
     once(file, async (response) => {
-      const [part] = await Promise.all([response, once(SHARED, loadShared)]);
-      await WebAssembly.instantiateStreaming(part, imports());
+      await Promise.all([instantiate(response), once(SHARED, instantiate)]);
     });
   const loader = (file) => async (callback, data) => {
     let isLoaded = true;

@@ -31,7 +31,7 @@ const MEMBERS: [(&str, &[&str]); 13] = [
 const FOR_TESTS: &str = "testkit";
 
 /// Packages, or families of them, that live in certain members alone.
-const CONFINED: [(&str, &[&str]); 13] = [
+const CONFINED: [(&str, &[&str]); 14] = [
     ("arrow", &["trainer"]),
     ("axum", &["server", "testkit"]),
     ("hyper", &["server", "testkit"]),
@@ -43,6 +43,7 @@ const CONFINED: [(&str, &[&str]); 13] = [
     ("parquet", &["trainer"]),
     ("perpetual", &["trainer"]),
     ("polars", &["trainer"]),
+    ("pulldown-cmark", &["platform"]),
     ("sqlx", &["store"]),
     ("tower-http", &["server"]),
 ];

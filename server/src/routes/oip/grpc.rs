@@ -142,7 +142,7 @@ async fn readiness(
         let ModelReadyRequest { name, version } = message::read(call.headers, body).await?;
         let call = call.to(named(&name, &version));
         let ready = match loaded(&call, &caller).await {
-            Ok(version) => version.problem().is_none(),
+            Ok(version) => version.trouble().is_none(),
             Err(Error::Unavailable { .. }) => false,
             Err(error) => return Err(error.into()),
         };

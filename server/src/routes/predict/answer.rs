@@ -14,6 +14,7 @@ use serving::dialects::{Dialect, Explained, Native};
 use serving::gate::{Full, Gate, PATIENCE, Turn};
 use serving::limits::Allowance;
 use serving::predict::{Answer, Forced};
+use serving::remote::Deadline;
 use serving::snapshot::Deployment;
 use serving::versions::Version;
 
@@ -102,6 +103,18 @@ impl Call<'_> {
         Self: 't,
     {
         Call { target, ..self }
+    }
+
+    /// When an answer must be there.
+    fn until(&self) -> Deadline {
+        let own = self.arrived + self.state.config.http.request_timeout();
+        match self.deadline {
+            Some(at) if at < own => Deadline {
+                at,
+                is_callers: true,
+            },
+            _ => own.into(),
+        }
     }
 
     /// # Errors
@@ -205,7 +218,12 @@ where
 pub(in crate::routes) fn count_refused(error: &ApiError) {
     if matches!(
         error,
-        ApiError::Domain(Error::Invalid(_) | Error::Unsupported { .. } | Error::ModelFailed(_))
+        ApiError::Domain(
+            Error::Invalid(_)
+                | Error::Unsupported { .. }
+                | Error::ModelFailed(_)
+                | Error::Engine { .. }
+        )
     ) {
         return;
     }
@@ -291,18 +309,23 @@ where
     let (answer, found) = if work.body.len() > LARGE || D::TAKES_TIME {
         let large = found.gate().enter().await.map_err(overloaded)?;
         let state = state.clone();
+        let deadline = call.until();
         let work = tokio::task::spawn_blocking(move || {
-            let answer = work.run(&state, &found);
+            let answer = work.run_here(&state, &found, deadline);
             // Not before the work ends, even when its client has gone away.
             drop((turn, large));
             answer.map(|answer| (answer, found))
         });
         work.await.map_err(Error::internal)??
     } else if found.gains_from_batches() {
-        let deadline = call.arrived + state.config.http.request_timeout();
+        let deadline = call.until();
         // Boxed, so that a request that is computed by itself carries none of this.
         let answer = Box::pin(work.run_in_batch(state, &found, deadline)).await;
         drop(turn);
+        // The batch ends its wait when the client does: then it is the client's time that was too short.
+        if matches!(answer, Err(Error::Overloaded { .. })) {
+            call.check_deadline()?;
+        }
         (answer?, found)
     } else {
         let answer = work.run(state, &found);
@@ -368,6 +391,14 @@ impl Found {
         match self {
             Self::Deployment(deployment) => &deployment.stable.version.model,
             Self::Version(version) => &version.model,
+        }
+    }
+
+    /// Whether another engine computes it, or a part of it.
+    pub(super) fn is_remote(&self) -> bool {
+        match self {
+            Self::Deployment(deployment) => deployment.is_remote(),
+            Self::Version(version) => version.is_remote(),
         }
     }
 

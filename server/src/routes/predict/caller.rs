@@ -48,7 +48,7 @@ pub(in crate::routes) fn admit(call: &Call<'_>) -> (Result<Caller>, Option<Allow
         Ok(opened) => opened,
         Err(error) => return (Err(error), None),
     };
-    let (admitted, allowance) = key.take(call.now, call.arrived);
+    let (admitted, allowance) = key.take(call.now);
     let caller = admitted.map(|()| Caller {
         key,
         token,
@@ -73,12 +73,10 @@ impl Opened {
             ..
         } = *call;
         let serving = &state.serving;
-        let limits = &serving.addresses;
-        let taken = match call.known {
-            Some(known) => limits.take_from(&known.quota(limits, address), arrived),
-            None => limits.take(address, arrived),
-        };
-        taken.map_err(|retry_after| Error::RateLimited { retry_after })?;
+        serving
+            .addresses
+            .take(address)
+            .map_err(|retry_after| Error::RateLimited { retry_after })?;
         let presented = presented(call).ok_or_else(|| {
             Error::Unauthenticated(
                 "this needs an API key: send it as Authorization: Bearer, or as X-API-Key"
@@ -98,7 +96,7 @@ impl Opened {
         let Some(opened) = found.filter(|opened| opened.key.is_active(now)) else {
             serving
                 .refusals
-                .take(address, arrived)
+                .take(address)
                 .map_err(|retry_after| Error::RateLimited { retry_after })?;
             return Err(Error::Unauthenticated(
                 "the API key or token is not valid: it may be mistyped, expired or revoked"
@@ -157,7 +155,7 @@ fn by_token(call: &Call<'_>, presented: &str) -> Result<Option<Opened>> {
         // A signature takes far longer than anything else here.
         serving
             .refusals
-            .take(call.client.0, call.arrived)
+            .take(call.client.0)
             .map_err(|retry_after| Error::RateLimited { retry_after })?;
         let Some(token) = verify(state, presented, now) else {
             return Ok(None);

@@ -1,14 +1,10 @@
 //! What a connection knows of the program at its other end from one request to the next. Clients send the same key over and
 //! over, and to hash it each time takes longer than all else that is asked of a key.
 
-use std::borrow::Cow;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use domain::api_keys::KEY_LENGTH;
-use serving::AddressLimit;
 use serving::keys::Key;
-use serving::limits::AddressQuota;
 use subtle::ConstantTimeEq as _;
 
 /// A key's secret, in words.
@@ -17,8 +13,6 @@ type Secret = [u64; KEY_LENGTH.div_ceil(size_of::<u64>())];
 #[derive(Default)]
 pub struct Known {
     key: Mutex<Option<Found>>,
-    /// Of the first client; behind a proxy there may be others.
-    quota: OnceLock<(IpAddr, AddressQuota)>,
 }
 
 /// The key that was found last. It goes with its connection, and is never shown.
@@ -30,18 +24,6 @@ struct Found {
 }
 
 impl Known {
-    /// What this address has left.
-    pub(super) fn quota(&self, limits: &AddressLimit, address: IpAddr) -> Cow<'_, AddressQuota> {
-        let (first, quota) = self
-            .quota
-            .get_or_init(|| (address, limits.quota_of(address)));
-        if *first == address {
-            Cow::Borrowed(quota)
-        } else {
-            Cow::Owned(limits.quota_of(address))
-        }
-    }
-
     /// The key of this secret: the last one if it is that, else what `find` finds. `snapshot` is the present one's number, asked
     /// for before `find` looks at a snapshot.
     pub(super) fn key(

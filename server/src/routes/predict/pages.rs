@@ -80,6 +80,7 @@ async fn predict(
     } else {
         None
     };
+    let deadline = arrived + state.config.http.request_timeout();
     let answered = tokio::task::spawn_blocking(move || {
         let tried = Tried {
             state,
@@ -91,9 +92,9 @@ async fn predict(
             arrived,
         };
         let done = if explain {
-            tried.run(Explained)
+            tried.run(Explained, deadline)
         } else {
-            tried.run(Native)
+            tried.run(Native, deadline)
         };
         drop((turn, long));
         done
@@ -113,7 +114,7 @@ struct Tried {
 }
 
 impl Tried {
-    fn run<D: Dialect>(self, dialect: D) -> Result<Answer> {
+    fn run<D: Dialect + Sync>(self, dialect: D, deadline: Instant) -> Result<Answer> {
         let work = Work {
             dialect,
             body: self.body,
@@ -123,6 +124,6 @@ impl Tried {
             now: self.now,
             arrived: self.arrived,
         };
-        work.run(&self.state, &self.found)
+        work.run_here(&self.state, &self.found, deadline.into())
     }
 }

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use domain::{Result, Timestamp};
 use serving::dialects::Dialect;
 use serving::predict::{self, Answer, Forced};
+use serving::remote::Deadline;
+use tokio::runtime::Handle;
 
 use super::answer::Found;
 use super::route::RoutingKey;
@@ -32,12 +34,28 @@ impl<D: Dialect> Work<D> {
         }
     }
 
-    /// The same, together with other requests.
+    /// The same, on a thread that may take its time: it may wait for another engine there.
+    pub(super) fn run_here(
+        &self,
+        state: &AppState,
+        found: &Found,
+        deadline: Deadline,
+    ) -> Result<Answer>
+    where
+        D: Sync,
+    {
+        if found.is_remote() {
+            return Handle::current().block_on(self.run_in_batch(state, found, deadline));
+        }
+        self.run(state, found)
+    }
+
+    /// The same, together with other requests, or by another engine.
     pub(super) async fn run_in_batch(
         &self,
         state: &AppState,
         found: &Found,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Answer>
     where
         D: Sync,

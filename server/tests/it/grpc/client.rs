@@ -148,7 +148,7 @@ impl Answer {
         M::decode(message).unwrap()
     }
 
-    pub(super) fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         let status = self.ended.get("grpc-status");
         status.map_or(2, |status| status.to_str().unwrap().parse().unwrap())
     }

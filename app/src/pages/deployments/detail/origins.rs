@@ -5,7 +5,7 @@ use crate::calls::{Change, ChangeForm};
 use crate::components::allowed::AllowedFields;
 use crate::components::card::Card;
 use crate::components::error_panel::FormError;
-use crate::components::field::Field;
+use crate::components::field::{Field, area_text};
 use crate::components::submit::{Submit, announce};
 use crate::error::describe;
 use crate::server_fns::deployments::SetDeploymentOrigins;
@@ -43,7 +43,7 @@ pub(super) fn origins(project: &Name, name: &Name, origins: &[String]) -> AnyVie
                             aria-describedby="origins-note"
                             aria-invalid=move || error.with(Option::is_some).then_some("true")
                         >
-                            {text}
+                            {area_text(&text)}
                         </textarea>
                     </Field>
                     <FormError error=failure />

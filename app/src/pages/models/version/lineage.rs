@@ -1,6 +1,6 @@
 use domain::Name;
 use domain::deployments::Deployment;
-use domain::models::ModelVersion;
+use domain::models::{ModelVersion, REMOTE};
 use leptos::prelude::*;
 
 use crate::components::card::Card;
@@ -24,6 +24,9 @@ pub(super) fn lineage(project: &Name, version: &ModelVersion) -> AnyView {
                 .to_owned();
             view! { <a class="mono" href=format!("/p/{project}/training-runs/{id}")>{end}</a> }
                 .into_any()
+        }
+        None if version.algorithm == REMOTE => {
+            view! { <span class="muted">"none: another engine computes it"</span> }.into_any()
         }
         None => view! { <span class="muted">"none: imported from a file"</span> }.into_any(),
     };

@@ -1,3 +1,4 @@
+use domain::datasets::TextFormat;
 use domain::models::{InputField, Signature};
 use leptos::prelude::*;
 
@@ -28,6 +29,7 @@ pub(super) fn signature(signature: &Signature) -> AnyView {
                             <th scope="col">"Type"</th>
                             <th scope="col">"Seen in training"</th>
                             <th scope="col">"When missing"</th>
+                            <th scope="col">"Becomes"</th>
                             <th scope="col">"Example"</th>
                         </tr>
                     </thead>
@@ -49,12 +51,14 @@ fn row(input: &InputField) -> impl IntoView + use<> {
         (None, true) => "allowed".to_owned(),
         (None, false) => "refused".to_owned(),
     };
+    let transform = input.transform.clone().unwrap_or_else(|| "–".to_owned());
     view! {
         <tr>
             <th scope="row" class="mono">{input.name.clone()}</th>
-            <td>{input.kind.as_str()}</td>
+            <td>{input.format.map_or(input.kind.as_str(), TextFormat::as_str)}</td>
             <td class="wrap">{seen(input)}</td>
-            <td>{missing}</td>
+            <td class="wrap">{missing}</td>
+            <td class="wrap">{transform}</td>
             <td class="mono">{example}</td>
         </tr>
     }
@@ -69,9 +73,10 @@ fn seen(input: &InputField) -> String {
             .cloned()
             .collect::<Vec<_>>()
             .join(", ");
+        let unseen = input.unseen.as_deref().unwrap_or("\"other\"");
         return match categories.len().checked_sub(SHOWN_CATEGORIES) {
-            Some(more) if more > 0 => format!("{shown} and {more} more; others count as \"other\""),
-            _ => format!("{shown}; others count as \"other\""),
+            Some(more) if more > 0 => format!("{shown} and {more} more; others count as {unseen}"),
+            _ => format!("{shown}; others count as {unseen}"),
         };
     }
     match (input.min, input.max) {

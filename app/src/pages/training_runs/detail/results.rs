@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::components::card::Card;
 use crate::components::evaluation::{EvaluationCharts, HeldOutMetrics};
+use crate::components::reruns::outcome;
 
 pub(super) fn results(project: &Name, run: &TrainingRun) -> AnyView {
     let metrics = run.metrics.clone().unwrap_or_default();
@@ -20,7 +21,12 @@ pub(super) fn results(project: &Name, run: &TrainingRun) -> AnyView {
             </p>
         }
     });
+    let outcome = run
+        .reproduction
+        .as_ref()
+        .map(|reproduction| outcome(project, reproduction));
     view! {
+        {outcome}
         <Card title="Results">
             <div class="stack">
                 <HeldOutMetrics metrics />

@@ -1,12 +1,13 @@
 mod algorithm;
 mod model;
+mod preprocessing;
 
 use std::collections::BTreeMap;
 
 use domain::Name;
 use domain::datasets::{ColumnProfile, DatasetVersion};
 use domain::models::Task;
-use domain::training_runs::{Algorithm, MAX_CLASSES, Split, TrainingBudget};
+use domain::training_runs::{Algorithm, MAX_CLASSES, Preprocessing, Split, TrainingBudget};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
@@ -22,7 +23,7 @@ use crate::components::field::{Field, SelectField, options};
 use crate::components::numbers;
 use crate::components::submit::Submit;
 use crate::server_fns::training_runs::{
-    CreateTrainingRun, TrainingChoices, TrainingForm, parameter_field,
+    ColumnForm, CreateTrainingRun, TrainingChoices, TrainingForm, default_text, parameter_field,
 };
 
 /// The run's form for the columns of `dataset`. The query may carry other first values: that is how a run is cloned.
@@ -66,6 +67,11 @@ pub(super) fn run_form(
         target_field(dataset, &first.target, action.field_failure("/target")),
         task_field(&first, task, action),
         features_field(dataset, &first, target, action.field_failure("/features")),
+        preprocessing::preprocessing_fields(
+            dataset,
+            &first,
+            action.fields_failure("/preprocessing/"),
+        ),
     );
     let algorithm_fields = algorithm::algorithm_fields(&first, task, action);
     let model_fields = model::model_fields(choices, dataset, &first, action);
@@ -166,11 +172,25 @@ fn first_values(dataset: &DatasetVersion) -> TrainingForm {
         features,
         algorithm: algorithm.as_str().to_owned(),
         params,
+        preprocessing: prepared(dataset, asked("preprocessing").as_deref()),
         test_fraction: asked("test_fraction").unwrap_or_else(|| split.test_fraction.to_string()),
         seed: asked("seed").unwrap_or_else(|| split.seed.to_string()),
         seconds: asked("seconds").unwrap_or_else(|| budget.seconds.to_string()),
         memory_mb: asked("memory_mb").unwrap_or_else(|| budget.memory_mb.to_string()),
+        max_predict_micros: asked("max_predict_micros").unwrap_or_default(),
     }
+}
+
+/// A row of the form for each column; `asked` is what a spec says.
+fn prepared(dataset: &DatasetVersion, asked: Option<&str>) -> BTreeMap<String, ColumnForm> {
+    let asked = asked.and_then(|asked| serde_json::from_str::<Preprocessing>(asked).ok());
+    let asked = asked.unwrap_or_default();
+    let mut rows = BTreeMap::new();
+    for (place, column) in dataset.columns.iter().enumerate() {
+        let row = ColumnForm::of(&column.name, column.kind, asked.get(&column.name));
+        rows.insert(preprocessing::key(place), row);
+    }
+    rows
 }
 
 /// Every algorithm's.
@@ -180,7 +200,7 @@ fn default_params() -> BTreeMap<String, String> {
         for parameter in algorithm.parameters() {
             params.insert(
                 parameter_field(algorithm, parameter),
-                parameter.default.to_string(),
+                default_text(parameter),
             );
         }
     }
@@ -207,6 +227,7 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
     Some(TrainingForm {
         algorithm: text("algorithm"),
         params,
+        preprocessing: entered_columns(&data),
         dataset: text("dataset"),
         dataset_version: text("dataset_version"),
         target: text("target"),
@@ -224,7 +245,36 @@ fn entered(event: &web_sys::Event) -> Option<TrainingForm> {
         seed: text("seed"),
         seconds: text("seconds"),
         memory_mb: text("memory_mb"),
+        max_predict_micros: text("max_predict_micros"),
     })
+}
+
+/// The columns' rows stand one behind the other.
+fn entered_columns(data: &web_sys::FormData) -> BTreeMap<String, ColumnForm> {
+    let mut rows = BTreeMap::new();
+    loop {
+        let key = preprocessing::key(rows.len());
+        let part = |part: &str| {
+            data.get(&format!("form[preprocessing][{key}][{part}]"))
+                .as_string()
+        };
+        let Some(column) = part("column") else {
+            return rows;
+        };
+        let text = |name: &str| part(name).unwrap_or_default();
+        let row = ColumnForm {
+            column,
+            kind: text("kind"),
+            impute: text("impute"),
+            constant: text("constant"),
+            indicator: text("indicator"),
+            treatment: text("treatment"),
+            min_count: text("min_count"),
+            max_categories: text("max_categories"),
+            rest: text("rest"),
+        };
+        rows.insert(key, row);
+    }
 }
 
 /// The body of the same call over HTTP. All features is what an absent list means.

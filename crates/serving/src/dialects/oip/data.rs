@@ -6,7 +6,7 @@ use domain::FieldError;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::datatype::Datatype;
+use super::datatype::{Datatype, InBytes as _};
 use super::messages::InferTensorContents;
 use super::tensors::Shape;
 

@@ -19,7 +19,7 @@ const PARTS: usize = 4;
 /// A column whose spread is less than this share of its size is what rounding leaves of none.
 const CONSTANT: f64 = 1e-9;
 
-pub(super) struct Columns<'r> {
+pub(in crate::fit) struct Columns<'r> {
     rows: &'r Rows<'r>,
     /// Places of the encoded columns that differ from row to row.
     kept: Vec<usize>,
@@ -34,14 +34,14 @@ pub(super) struct Slopes {
 }
 
 impl<'r> Columns<'r> {
-    pub(super) fn of(rows: &'r Rows<'r>) -> Result<Self, RunError> {
+    pub(in crate::fit) fn of(rows: &'r Rows<'r>) -> Result<Self, RunError> {
         let width = rows.features.encoded.len();
         let square = (width + 1) as f64 * (width + 1) as f64;
         // The second slopes of each part, their sum and its root; of each row the target, its score and one to try.
         let bytes = 8.0 * ((PARTS + 3) as f64 * square + 5.0 * rows.train.len() as f64);
         if bytes > f64::from(rows.memory_mb) * f64::from(1 << 20) / 2.0 {
             return Err(out_of_memory(&format!(
-                "a generalised linear model of {width} encoded columns, which takes {:.0} MB",
+                "a model of {width} encoded columns that goes by them and each two of them, which takes {:.0} MB",
                 bytes / 0.5e6
             )));
         }
@@ -80,7 +80,7 @@ impl<'r> Columns<'r> {
     }
 
     /// How many weights there are: one of each column, and the intercept behind them.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::fit) fn width(&self) -> usize {
         self.kept.len() + 1
     }
 
@@ -171,7 +171,11 @@ impl<'r> Columns<'r> {
     }
 
     /// Undoes the scale. `start` is what the weighted sum starts from beside the intercept.
-    pub(super) fn fit(&self, mut weights: Vec<f64>, start: f64) -> Result<LinearFit, RunError> {
+    pub(in crate::fit) fn fit(
+        &self,
+        mut weights: Vec<f64>,
+        start: f64,
+    ) -> Result<LinearFit, RunError> {
         let mut intercept = start + weights.pop().unwrap_or_default();
         let mut coefficients = vec![None; self.rows.features.encoded.len()];
         for ((&place, (mean, std)), weight) in self.kept.iter().zip(&self.moments).zip(weights) {

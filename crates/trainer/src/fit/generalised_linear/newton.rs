@@ -5,35 +5,35 @@ use std::time::Instant;
 use domain::training_runs::RunError;
 use ndarray::Array2;
 
-use super::Deviance;
+use super::Loss;
 use super::columns::Columns;
 use crate::failure::failure;
 use crate::fit::least_squares::overflowed;
 use crate::fit::reduction::dot;
 
 /// The mean cost over the rows + penalty / 2 * |w|². Behind the weights of the columns stands the intercept, which bears no penalty.
-pub(super) struct Objective<'a> {
-    pub(super) columns: &'a Columns<'a>,
-    pub(super) target: &'a [f64],
-    pub(super) deviance: Deviance,
-    pub(super) penalty: f64,
-    pub(super) until: Option<Instant>,
+pub(in crate::fit) struct Objective<'a, L> {
+    pub(in crate::fit) columns: &'a Columns<'a>,
+    pub(in crate::fit) target: &'a [f64],
+    pub(in crate::fit) loss: L,
+    pub(in crate::fit) penalty: f64,
+    pub(in crate::fit) until: Option<Instant>,
 }
 
 /// Twice what a step takes off the cost, as a share of it: a step this small is the last, since the one behind it would be its
 /// square.
-const LAST: f64 = 1e-11;
+pub(super) const LAST: f64 = 1e-11;
 /// Of what a step promises, it must keep this share.
-const KEPT: f64 = 1e-4;
+pub(super) const KEPT: f64 = 1e-4;
 /// What rounding makes of a cost.
-const ROUNDING: f64 = 1e-13;
+pub(super) const ROUNDING: f64 = 1e-13;
 /// A step that was halved so often goes nowhere.
-const SHORTEST: f64 = 1e-12;
+pub(super) const SHORTEST: f64 = 1e-12;
 const MAX_ROUNDS: u32 = 200;
 
-impl Objective<'_> {
+impl<L: Loss> Objective<'_, L> {
     /// The weights, and after how many rounds they were found.
-    pub(super) fn minimum(&self) -> Result<(Vec<f64>, u32), RunError> {
+    pub(in crate::fit) fn minimum(&self) -> Result<(Vec<f64>, u32), RunError> {
         let mut weights = vec![0.0; self.columns.width()];
         let mut scores = vec![0.0; self.columns.rows()];
         let mut cost = self.cost(&weights, &scores);
@@ -76,7 +76,7 @@ impl Objective<'_> {
 
     fn cost(&self, weights: &[f64], scores: &[f64]) -> f64 {
         let rows = self.target.iter().zip(scores);
-        let costs = rows.map(|(&actual, &score)| self.deviance.cost(actual, score));
+        let costs = rows.map(|(&actual, &score)| self.loss.cost(actual, score));
         let columns = &weights[..weights.len() - 1];
         costs.sum::<f64>() / self.target.len() as f64 + 0.5 * self.penalty * dot(columns, columns)
     }
@@ -85,7 +85,7 @@ impl Objective<'_> {
     fn step(&self, weights: &[f64], scores: &[f64]) -> Result<(Vec<f64>, Vec<f64>), RunError> {
         let slopes = self
             .columns
-            .slopes(|row| self.deviance.slopes(self.target[row], scores[row]));
+            .slopes(|row| self.loss.slopes(self.target[row], scores[row]));
         let count = self.target.len() as f64;
         let (mut first, mut second) = (slopes.first, slopes.second);
         second /= count;
@@ -102,12 +102,12 @@ impl Objective<'_> {
     }
 }
 
-fn less(from: &[f64], step: &[f64], length: f64) -> Vec<f64> {
+pub(super) fn less(from: &[f64], step: &[f64], length: f64) -> Vec<f64> {
     let pairs = from.iter().zip(step);
     pairs.map(|(from, step)| from - length * step).collect()
 }
 
-fn stuck() -> RunError {
+pub(super) fn stuck() -> RunError {
     failure(
         "internal",
         "the solver came to no minimum",
@@ -117,7 +117,7 @@ fn stuck() -> RunError {
 
 /// Solves `matrix x = right` for a symmetric, positive definite matrix, by its Cholesky root. None where rounding makes it another
 /// one.
-fn solve(mut matrix: Array2<f64>, right: &[f64]) -> Option<Vec<f64>> {
+pub(super) fn solve(mut matrix: Array2<f64>, right: &[f64]) -> Option<Vec<f64>> {
     let width = right.len();
     let values = matrix.as_slice_mut()?;
     // Row by row: below the diagonal stands the root.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::*;
 use crate::features::Features;
 use crate::package::package;
+use crate::prepare::Prepared;
 use crate::split::split;
 use crate::table;
 use crate::target::Target;
@@ -26,12 +27,12 @@ fn both_of(task: Task, content: &[u8], target: &str, budget: f64) -> (Vec<f64>, 
     file.write_all(content).unwrap();
     let spec = json!({"dataset": "d", "model": "m", "algorithm": "gradient_boosting", "target": target, "task": task});
     let spec: TrainingSpec = serde_json::from_value(spec).unwrap();
-    let mut table = table::load(file.path(), DataFormat::Csv, &spec, &mut |_| {}).unwrap();
+    let mut table = table::load(file.path(), DataFormat::Csv, &spec, false, &mut |_| {}).unwrap();
     let learned = Target::take(&mut table, &spec).unwrap();
     let values = &learned.values;
     let usable: Vec<u32> = (0..table.rows as u32).collect();
     let train = split(table.rows as u32, 0.2, 0).train;
-    let features = Features::fit(&table, &train, &mut |_| {});
+    let features = Features::fit(Prepared::same(&table), &train, &mut |_| {});
     let count = train.len() as f64;
     let mean = train.iter().map(|&row| values[row as usize]).sum::<f64>() / count;
     let squares = train
@@ -45,6 +46,7 @@ fn both_of(task: Task, content: &[u8], target: &str, budget: f64) -> (Vec<f64>, 
         scale: (mean, std),
         train,
         memory_mb: 4096,
+        stream: None,
         until: None,
     };
     let boosting = GradientBoosting { budget, seed: 42 };

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::features::Features;
+use crate::prepare::Prepared;
 use crate::table;
 use crate::target::Target;
 
@@ -27,10 +28,10 @@ fn fit(forest: &Forest, until: Option<Instant>) -> (Result<Fitted, RunError>, St
     }
     let spec = json!({"dataset": "d", "model": "m", "algorithm": "random_forest", "target": "y", "task": "regression"});
     let spec: TrainingSpec = serde_json::from_value(spec).unwrap();
-    let mut table = table::load(file.path(), DataFormat::Csv, &spec, &mut |_| {}).unwrap();
+    let mut table = table::load(file.path(), DataFormat::Csv, &spec, false, &mut |_| {}).unwrap();
     let target = Target::take(&mut table, &spec).unwrap();
     let train: Vec<u32> = (0..300).collect();
-    let features = Features::fit(&table, &train, &mut |_| {});
+    let features = Features::fit(Prepared::same(&table), &train, &mut |_| {});
     let rows = Rows {
         features: &features,
         target: &target.values,
@@ -38,6 +39,7 @@ fn fit(forest: &Forest, until: Option<Instant>) -> (Result<Fitted, RunError>, St
         scale: (26.0, 15.0),
         train: &train,
         memory_mb: 512,
+        stream: None,
         until,
     };
     let mut told = String::new();

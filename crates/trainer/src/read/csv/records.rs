@@ -168,13 +168,14 @@ impl Records {
                     self.fields.resize(self.fields.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
-                    return Err(self.place(line, count, too_many_columns()));
+                    let count = self.count_on(count)?;
+                    return Err(self.place(line, 0, too_many_columns(count)));
                 }
                 ReadRecordResult::End => return Ok(None),
             }
         }
         if count > MAX_COLUMNS {
-            return Err(self.place(line, count, too_many_columns()));
+            return Err(self.place(line, 0, too_many_columns(Some(count))));
         }
         self.count += 1;
         Ok(Some(Record {
@@ -182,6 +183,39 @@ impl Records {
             ends: &self.ends[..count],
             line,
         }))
+    }
+
+    /// How many values the record has for which there is no room, of which `count` were read. None where it goes on for longer than
+    /// a row may.
+    fn count_on(&mut self, mut count: usize) -> Result<Option<usize>, DataError> {
+        let until = self.read + MAX_ROW_BYTES as u64;
+        while self.read <= until {
+            if self.start == self.end && !self.at_end {
+                self.fill()?;
+            }
+            let last = self.start == self.end;
+            let input = if last {
+                b"\n"
+            } else {
+                &self.buffer[self.start..self.end]
+            };
+            let (result, taken, _, ended) =
+                self.core
+                    .read_record(input, &mut self.fields, &mut self.ends);
+            count += ended;
+            if !last {
+                self.start += taken;
+            }
+            match result {
+                ReadRecordResult::Record => return Ok(Some(count)),
+                ReadRecordResult::InputEmpty if last => return Ok(None),
+                ReadRecordResult::End => return Ok(None),
+                ReadRecordResult::InputEmpty
+                | ReadRecordResult::OutputFull
+                | ReadRecordResult::OutputEndsFull => {}
+            }
+        }
+        Ok(None)
     }
 
     /// The record that is being read is the header when none was read before it.
@@ -236,9 +270,13 @@ impl Records {
     }
 }
 
-fn too_many_columns() -> DataError {
+fn too_many_columns(count: Option<usize>) -> DataError {
+    let count = match count {
+        Some(count) => count.to_string(),
+        None => format!("more than {MAX_COLUMNS}"),
+    };
     DataError::new(format!(
-        "the row has more than {MAX_COLUMNS} values: at most {MAX_COLUMNS} columns are taken"
+        "the row has {count} values: at most {MAX_COLUMNS} columns are taken"
     ))
 }
 

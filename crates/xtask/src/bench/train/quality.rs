@@ -15,8 +15,9 @@ const TEST_FRACTION: f64 = 0.2;
 const SEED: u64 = 0;
 /// Our own report and the judge may differ by that much, relatively: one adds up in another order.
 const SAME: f64 = 1e-6;
-/// Of these it is asked that nobody does better. The others have a few hundred rows, where chance decides.
+/// Of these it is asked that nobody does better, of the others that nobody does better by more than a hundredth.
 const ASKED: [&str; 2] = ["california", "titanic"];
+const NEAR: f64 = 1.01;
 
 #[derive(Deserialize)]
 struct Table {
@@ -120,7 +121,11 @@ fn one(runner: &Runner, table: &Table, seconds: u32, report: &mut Report) -> Res
                     Some((who.clone(), error(metric, *metrics.get(metric)?)))
                 })
                 .collect(),
-            at_most: ASKED.contains(&name.as_str()).then_some(1.0),
+            at_most: Some(if ASKED.contains(&name.as_str()) {
+                1.0
+            } else {
+                NEAR
+            }),
         });
     }
     Ok(())

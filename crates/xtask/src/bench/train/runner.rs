@@ -39,6 +39,8 @@ pub(super) struct Answer {
     /// From its start until a model was fitted, or until its end.
     pub(super) fitted: f64,
     pub(super) figures: Figures,
+    /// The path of the model, of who asked for one.
+    pub(super) artifact: String,
 }
 
 impl Runner {
@@ -76,7 +78,7 @@ impl Runner {
         parsed(&process::capture(&mut command, SCRIPT_LIMIT)?)
     }
 
-    /// The same, measured.
+    /// As [`Self::script`], measured.
     pub(super) fn peer(&self, args: &[&str]) -> Result<(Value, Figures)> {
         let mut command = vec![self.python.as_os_str()];
         command.extend(args.iter().map(OsStr::new));
@@ -120,6 +122,7 @@ impl Runner {
             log,
             fitted,
             figures,
+            artifact: String::new(),
         })
     }
 
@@ -154,6 +157,13 @@ impl Runner {
             .with_context(|| format!("`{}` failed: {status}", process::line(&measure)))?;
         Ok((serde_json::from_slice(&figures)?, status.success()))
     }
+}
+
+/// What a program of ours prints, as JSON.
+pub(super) fn asked(program: &Path, args: &[&str]) -> Result<Value> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", CORES]).arg(program).args(args);
+    parsed(&process::capture(&mut command, SCRIPT_LIMIT)?)
 }
 
 fn parsed(text: &str) -> Result<Value> {

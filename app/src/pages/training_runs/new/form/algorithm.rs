@@ -6,8 +6,10 @@ use domain::training_runs::{Algorithm, Parameter};
 use leptos::prelude::*;
 
 use crate::calls::Change;
-use crate::components::field::TextField;
-use crate::server_fns::training_runs::{CreateTrainingRun, TrainingForm, parameter_field};
+use crate::components::field::{SelectField, TextField};
+use crate::server_fns::training_runs::{
+    CreateTrainingRun, TrainingForm, default_text, parameter_field,
+};
 
 pub(super) fn algorithm_fields(
     first: &TrainingForm,
@@ -75,7 +77,25 @@ fn parameter_input(
         .params
         .get(&field)
         .cloned()
-        .unwrap_or_else(|| parameter.default.to_string());
+        .unwrap_or_else(|| default_text(parameter));
+    if !parameter.choices.is_empty() {
+        let options = parameter.choices.iter();
+        let options: Vec<_> = options
+            .map(|choice| ((*choice).to_owned(), (*choice).to_owned()))
+            .collect();
+        return view! {
+            <SelectField
+                id=field.clone()
+                name=format!("form[params][{field}]")
+                label=parameter.label
+                options
+                value
+                hint=parameter.hint
+                error=action.field_failure(parameter.pointer)
+            />
+        }
+        .into_any();
+    }
     view! {
         <TextField
             id=field.clone()

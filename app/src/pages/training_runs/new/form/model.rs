@@ -136,6 +136,19 @@ pub(super) fn budget_fields(first: &TrainingForm, action: Change<CreateTrainingR
                 value=first.memory_mb.clone()
                 error=action.field_failure("/budget/memory_mb")
             />
+            <TextField
+                id="max_predict_micros"
+                name="form[max_predict_micros]"
+                label="A prediction, µs"
+                kind="number"
+                min="1"
+                max="1000000"
+                step="1"
+                required=false
+                value=first.max_predict_micros.clone()
+                hint="Of the best of all: what takes longer to predict a row is not chosen."
+                error=action.field_failure("/budget/max_predict_micros")
+            />
         </div>
     }
     .into_any()
