@@ -177,6 +177,12 @@ fn no_rows_are_answered_with_none() {
         "titanic_forest",
         "housing_hist",
         "network",
+        "torch_classifier",
+        "torch_classifier_dynamo",
+        "torch_embedding",
+        "torch_embedding_dynamo",
+        "torch_regression",
+        "torch_regression_dynamo",
         "lightgbm_binary",
     ] {
         let bytes = fs::read(fixtures().join(format!("{name}.onnx"))).unwrap();

@@ -168,6 +168,12 @@ fn boosted_trees_and_networks() {
         "lightgbm_regressor",
         "lightgbm_sets",
         "network",
+        "torch_classifier",
+        "torch_classifier_dynamo",
+        "torch_embedding",
+        "torch_embedding_dynamo",
+        "torch_regression",
+        "torch_regression_dynamo",
     ] {
         check(name, json!({}));
     }
