@@ -20,7 +20,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,15 +38,29 @@ def linear(model):
     return make_pipeline(columns, model)
 
 
+def few_categories(table):
+    """Scikit-learn's takes no column of more than 255 categories: such a one is numbered."""
+    table = table.copy()
+    for name in table.select_dtypes("category").columns:
+        if len(table[name].cat.categories) > 255:
+            codes = table[name].cat.codes
+            table[name] = codes.where(codes >= 0).astype(float)
+    return table
+
+
+def histograms(model):
+    return make_pipeline(FunctionTransformer(few_categories), model)
+
+
 MODELS = {
     "regression": {
-        "hist_gradient_boosting": lambda: HistGradientBoostingRegressor(random_state=0),
+        "hist_gradient_boosting": lambda: histograms(HistGradientBoostingRegressor(random_state=0)),
         "lightgbm": lambda: LGBMRegressor(verbose=-1),
         "xgboost": lambda: XGBRegressor(enable_categorical=True),
         "linear": lambda: linear(LinearRegression()),
     },
     "classification": {
-        "hist_gradient_boosting": lambda: HistGradientBoostingClassifier(random_state=0),
+        "hist_gradient_boosting": lambda: histograms(HistGradientBoostingClassifier(random_state=0)),
         "lightgbm": lambda: LGBMClassifier(verbose=-1),
         "xgboost": lambda: XGBClassifier(enable_categorical=True),
         "linear": lambda: linear(LogisticRegression(max_iter=1000)),
