@@ -9,6 +9,7 @@ pub mod headers;
 pub mod hosts;
 pub mod idempotency;
 pub mod login_limit;
+pub mod pace;
 pub mod rate_limit;
 pub mod session;
 pub mod timeout;

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config as DocsConfig, SwaggerUi};
 
 use crate::middleware::rate_limit::Limits;
 use crate::middleware::{
-    body_limit, content_encoding, csrf, edge, idempotency, login_limit, session, timeout,
+    body_limit, content_encoding, csrf, edge, idempotency, login_limit, pace, session, timeout,
 };
 use crate::openapi::Api;
 use crate::state::{AppState, Role};
@@ -64,7 +64,7 @@ fn management() -> OpenApiRouter<AppState> {
         .merge(routes::webhook_secrets::router())
 }
 
-/// As management, without a limit on size and time.
+/// As management, without a limit on size and time, as long as something comes.
 fn uploads() -> OpenApiRouter<AppState> {
     routes::datasets::uploads().merge(routes::imports::router())
 }
@@ -111,6 +111,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
     let program = from_fn_with_state(state.clone(), csrf::program);
     let browser = from_fn_with_state(state.clone(), csrf::browser);
     let body_limit = from_fn(body_limit::limit);
+    let pace = from_fn(pace::keep);
     let limits = Limits::new(state);
 
     // Layers run from the last to the first.
@@ -134,6 +135,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
         .route_layer(guard.clone())
         .layer(session.clone())
         .layer(program.clone())
+        .layer(pace.clone())
         .layer(DefaultBodyLimit::disable());
     let streams = Router::from(streams())
         .route_layer(guard.clone())
@@ -158,6 +160,7 @@ fn gateway(state: &AppState) -> Router<AppState> {
         .route_layer(guard)
         .layer(session.clone())
         .layer(browser.clone())
+        .layer(pace)
         .layer(DefaultBodyLimit::disable());
     let pages = pages::router(state)
         .layer(from_fn_with_state(state.clone(), pages::thread::render))

@@ -14,7 +14,7 @@ use crate::error::AppError;
 
 /// Versions that a policy can train like.
 #[cfg(feature = "ssr")]
-const EXAMPLES: usize = 50;
+const EXAMPLES: i64 = 50;
 
 /// The retraining of a model, with what its form offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,18 +47,14 @@ pub async fn get_retraining(
     let policy = platform::retraining::find(&platform, &actor, &project, &model).await?;
     let attempts =
         platform::retraining::attempts(&platform, &actor, &project, &model, &page).await?;
-    let versions = platform::models::get(&platform, &actor, &project, &model)
-        .await?
-        .versions;
-    let examples = versions
+    let examples = platform::models::trained(&platform, &actor, &project, &model, EXAMPLES).await?;
+    let examples = examples
         .into_iter()
-        .filter(|version| version.training_run.is_some())
-        .take(EXAMPLES)
         .map(|version| Example {
             version: version.version,
             algorithm: version.algorithm,
             dataset: version.dataset,
-            target: version.signature.output.name,
+            target: version.target,
         })
         .collect();
     let deployments = platform::deployments::list(&platform, &actor, &project).await?;

@@ -242,6 +242,15 @@ pub struct ModelVersion {
     pub remote: Option<RemoteHealth>,
 }
 
+/// What is short of a version that a training run made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainedVersion {
+    pub version: i32,
+    pub algorithm: String,
+    pub dataset: Option<Name>,
+    pub target: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeployedAs {

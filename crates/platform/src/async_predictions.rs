@@ -1,6 +1,7 @@
 //! Predictions that no client waits for: accepted, answered by whichever server takes them, asked for later. What is
 //! accepted is in the database, so it outlives the server that accepted it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::async_predictions::{AsyncPrediction, AsyncStatus};
@@ -161,19 +162,28 @@ pub async fn take(platform: &Platform) -> Result<Vec<TakenPrediction>> {
     Ok(queue::take(&mut conn, BATCH, LEASE).await?)
 }
 
+/// Holds what this server took for longer than it took it for. What was cancelled or lost meanwhile stays as it is.
+pub async fn hold(platform: &Platform, fences: &[Fence], lease: Duration) -> Result<()> {
+    let mut conn = platform.store.read().await?;
+    queue::hold(&mut conn, fences, lease).await?;
+    Ok(())
+}
+
 /// Writes what has become of attempts, all in one transaction. What was cancelled or lost to another server meanwhile
 /// stays as it is.
 pub async fn finish(platform: &Platform, attempts: Vec<(Fence, Answered)>) -> Result<()> {
     let now = platform.clock.now();
     let mut ends = Vec::with_capacity(attempts.len());
-    let mut tx = platform.store.begin().await?;
+    let mut later: BTreeMap<Duration, Vec<Fence>> = BTreeMap::new();
     for (fence, answered) in attempts {
         match answered {
             Answered::Ended(end) => ends.push((fence, end)),
-            Answered::NotYet(delay) => {
-                queue::defer(&mut tx, &[fence], delay).await?;
-            }
+            Answered::NotYet(delay) => later.entry(delay).or_default().push(fence),
         }
+    }
+    let mut tx = platform.store.begin().await?;
+    for (delay, fences) in later {
+        queue::defer(&mut tx, &fences, delay).await?;
     }
     let written = queue::finish(&mut tx, ends, now).await?;
     ended(&mut tx, &written).await?;

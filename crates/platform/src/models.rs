@@ -2,7 +2,7 @@ mod export;
 mod import;
 
 use domain::ids::{ModelId, ProjectId};
-use domain::models::{Alias, Model, ModelSummary, ModelVersion};
+use domain::models::{Alias, Model, ModelSummary, ModelVersion, TrainedVersion};
 use domain::page::PageRequest;
 use domain::scoring_runs::VersionRef;
 use domain::{Actor, Error, Name, Page, Permission, Result};
@@ -44,6 +44,20 @@ pub async fn get(platform: &Platform, actor: &Actor, project: &Name, name: &Name
         name: model.name,
         created_at: model.created_at,
     })
+}
+
+/// The versions that training runs made, newest first, at most `limit`.
+pub async fn trained(
+    platform: &Platform,
+    actor: &Actor,
+    project: &Name,
+    name: &Name,
+    limit: i64,
+) -> Result<Vec<TrainedVersion>> {
+    let mut conn = platform.store.read().await?;
+    let project = access::authorise(&mut conn, actor, project, Permission::Read).await?;
+    let model = find(&mut conn, project, name).await?;
+    Ok(store::models::trained(&mut conn, model.id, limit).await?)
 }
 
 pub async fn get_version(

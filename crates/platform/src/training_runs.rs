@@ -86,6 +86,25 @@ pub(crate) async fn check(
     prepared(conn, project, spec).await
 }
 
+/// Whether [`add`] would queue a run of `made` for this spec, on the version of the dataset that `made` is of.
+pub(crate) async fn would_make(
+    conn: &mut Conn,
+    limits: &Limits,
+    project: ProjectId,
+    spec: &TrainingSpec,
+    made: &TrainingSpec,
+) -> Result<bool> {
+    let spec = TrainingSpec {
+        dataset_version: made.dataset_version,
+        ..spec.clone()
+    };
+    match check(conn, limits, project, &spec).await {
+        Ok(queued) => Ok(queued.spec == *made),
+        Err(Error::Invalid(_) | Error::NotFound { .. } | Error::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Fills in what was left out, for the dataset as it is now.
 async fn prepared(conn: &mut Conn, project: ProjectId, mut spec: TrainingSpec) -> Result<Queued> {
     let dataset =

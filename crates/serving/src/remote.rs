@@ -11,13 +11,14 @@ mod wiring;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::models::{Circuit, RemoteHealth, RemoteToken};
-use domain::{EngineFault, Error, Name};
+use domain::{EngineFault, Error, FieldError, Name};
 use model::{Predictor, Remote};
 
 use crate::request::Rows;
+use crate::request::explain::escape;
 
 pub use breaker::{Breaker, Pass};
 pub use probe::probe;
@@ -26,14 +27,19 @@ pub use wiring::{Metadata, TensorMetadata, wire};
 
 /// Seconds after which an engine may do again what it did not do.
 const RETRY: u64 = 2;
+/// An engine that is not reached is looked at again after so long first, and after twice as long each time. Not later than after a
+/// minute, since who waits for it to be ready sends it no requests.
+const LOOK: Duration = Duration::from_secs(2);
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
 
 /// What an engine was to do, and did.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
 
 /// A way to one model of one engine.
 pub trait Line: fmt::Debug + Send + Sync {
-    /// Sends a request of the protocol, and gives the body of its answer. Ends by the deadline.
-    fn infer(&self, body: Vec<u8>, deadline: Instant) -> Doing<'_, Vec<u8>>;
+    /// Sends a request of the protocol, and gives the body of its answer, of which it reads no more than `longest` bytes. Ends
+    /// by the deadline.
+    fn infer(&self, body: Vec<u8>, longest: usize, deadline: Instant) -> Doing<'_, Vec<u8>>;
 
     /// Asks whether the model is ready.
     fn ready(&self) -> Doing<'_, ()>;
@@ -48,7 +54,7 @@ pub trait Lines: fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
     pub at: Instant,
-    /// The caller waits no longer, though the server would.
+    /// The caller waits no longer, though the engine may take longer: that it is late then says nothing of the engine.
     pub is_callers: bool,
 }
 
@@ -77,8 +83,13 @@ pub enum Trouble {
     NotReached(String),
     /// It asks to be left alone for so many seconds.
     Busy(u64),
-    /// Too many requests to it are under way.
+    /// Too many requests to it are under way, or to all engines together.
     Crowded,
+    /// The rows say less of this input than the engine must be told.
+    Unsaid {
+        row: usize,
+        input: String,
+    },
     /// It was not asked, since it failed too often lately.
     Open {
         retry_after: u64,
@@ -95,7 +106,15 @@ impl fmt::Display for Trouble {
         match self {
             Self::NotReached(why) => write!(f, "its engine can not be reached: {why}"),
             Self::Busy(_) => f.write_str("its engine is not ready, or has too much to do"),
-            Self::Crowded => f.write_str("too many requests to its engine are under way"),
+            Self::Crowded => {
+                f.write_str("too many requests to its engine, or to all engines, are under way")
+            }
+            Self::Unsaid { row, input } => {
+                write!(
+                    f,
+                    "input {input:?} of row {row} can not be told to its engine"
+                )
+            }
             Self::Open { .. } => f.write_str(
                 "its engine failed several times in a row and is left alone for a moment",
             ),
@@ -112,12 +131,25 @@ impl Trouble {
         match self {
             Self::NotReached(_) | Self::Busy(_) | Self::Malformed(_) | Self::Late => true,
             Self::Status(status) => !matches!(status, 400 | 413 | 422),
-            Self::Crowded | Self::Open { .. } => false,
+            Self::Crowded | Self::Open { .. } | Self::Unsaid { .. } => false,
         }
+    }
+
+    /// What the caller can mend, if it is that.
+    pub(crate) fn of_caller(&self) -> Option<FieldError> {
+        let Self::Unsaid { row, input } = self else {
+            return None;
+        };
+        let pointer = format!("/inputs/{}", escape(input));
+        let expected = "a value that can be told to the engine as it was sent";
+        Some(FieldError::new(pointer, "invalid", expected).row(*row))
     }
 
     /// For who asked for this version.
     pub(crate) fn error(&self, model: &Name, version: i32) -> Error {
+        if let Some(error) = self.of_caller() {
+            return Error::Invalid(vec![error]);
+        }
         let message = format!("version {version} of model {model} can not answer: {self}");
         let (fault, retry_after) = match self {
             Self::Busy(retry_after) | Self::Open { retry_after } => {
@@ -130,7 +162,9 @@ impl Trouble {
                     retry_after: 1,
                 };
             }
-            Self::Status(_) | Self::Malformed(_) => (EngineFault::Failed, RETRY),
+            Self::Status(_) | Self::Malformed(_) | Self::Unsaid { .. } => {
+                (EngineFault::Failed, RETRY)
+            }
             Self::Late => (EngineFault::TimedOut, RETRY),
         };
         Error::Engine {
@@ -175,6 +209,22 @@ struct State {
     breaker: Breaker,
     /// What the last look at it found wrong.
     problem: Option<String>,
+    /// While it is not reached: when to look again, and the pause before that.
+    away: Option<(Instant, Duration)>,
+}
+
+impl State {
+    fn is_due(&self, now: Instant) -> bool {
+        self.away.is_none_or(|(next, _)| next <= now)
+    }
+
+    fn looked(&mut self, is_away: bool, now: Instant) {
+        self.away = is_away.then(|| {
+            let pause = self.away.map_or(LOOK, |(_, pause)| pause * 2);
+            let pause = pause.min(LONGEST_LOOK);
+            (now + pause, pause)
+        });
+    }
 }
 
 impl Engine {
@@ -204,7 +254,8 @@ impl Engine {
         };
         let body = infer(remote, predictor, rows, inputs)?;
         let attempt = self.attempt()?;
-        let answered = match self.line.infer(body, deadline.at).await {
+        let longest = reply::longest(predictor, rows.len());
+        let answered = match self.line.infer(body, longest, deadline.at).await {
             Ok(reply) => reply::predictions(remote, predictor, rows.len(), &reply),
             Err(trouble) => Err(trouble),
         };
@@ -216,10 +267,17 @@ impl Engine {
         answered
     }
 
+    /// Whether it is time to look at it: not as often while it is not reached.
+    pub fn is_due(&self) -> bool {
+        self.state().is_due(Instant::now())
+    }
+
     /// Asks whether the model is ready, and remembers what was said.
     pub async fn look(&self) {
         let found = self.line.ready().await;
         let mut state = self.state();
+        let is_away = matches!(found, Err(Trouble::NotReached(_) | Trouble::Late));
+        state.looked(is_away, Instant::now());
         match &found {
             // What is well again need not wait for its time.
             Ok(()) => state.breaker.invite(),
@@ -282,7 +340,10 @@ impl Attempt<'_> {
                 state.breaker.failed(pass, Instant::now());
             }
             // It did answer, whatever it said.
-            Ok(_) | Err(Trouble::Status(_)) => state.breaker.succeeded(),
+            Ok(_) | Err(Trouble::Status(_)) => {
+                state.breaker.succeeded();
+                state.away = None;
+            }
             Err(_) => state.breaker.gone(pass),
         }
     }
@@ -293,5 +354,102 @@ impl Drop for Attempt<'_> {
         if let Some(pass) = self.pass.take() {
             self.engine.state().breaker.gone(pass);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::models::{OutputField, RemoteEndpoint, RemoteProtocol, Signature};
+    use model::{Artifact, Body, RemoteAnswer, Value};
+
+    use super::*;
+
+    /// To an engine that gives no answer in its time.
+    #[derive(Debug)]
+    struct LateLine;
+
+    impl Line for LateLine {
+        fn infer(&self, _: Vec<u8>, _: usize, _: Instant) -> Doing<'_, Vec<u8>> {
+            Box::pin(async { Err(Trouble::Late) })
+        }
+
+        fn ready(&self) -> Doing<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    fn predictor() -> Predictor {
+        Predictor::new(&Artifact {
+            algorithm: "remote".to_owned(),
+            params: serde_json::Map::new(),
+            signature: Signature {
+                inputs: Vec::new(),
+                output: OutputField::regression("y"),
+            },
+            body: Body::Remote(Remote {
+                endpoint: RemoteEndpoint {
+                    protocol: RemoteProtocol::OipV2,
+                    url: "http://a".to_owned(),
+                    model: "m".to_owned(),
+                    version: None,
+                    timeout_ms: None,
+                },
+                tensors: Vec::new(),
+                output: "y".to_owned(),
+                answer: RemoteAnswer::Number,
+            }),
+            background: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn an_engine_is_late_when_its_own_time_is_over_and_not_when_that_of_a_caller_is() {
+        let name = EngineName {
+            project: Name::new("p").unwrap(),
+            model: Name::new("m").unwrap(),
+            version: 1,
+        };
+        let engine = Engine::new(name, Arc::new(LateLine));
+        let predictor = predictor();
+        let none: [Value; 0] = [];
+        let mut rows = Rows::of_width(0);
+        rows.push(&none);
+        let ask = async |deadline: Deadline| {
+            let answered = engine.predict(&predictor, &rows, None, deadline).await;
+            assert_eq!(answered, Err(Trouble::Late));
+            engine.state().breaker.failures()
+        };
+        let now = Instant::now();
+        let is_over = |is_callers| Deadline {
+            at: now,
+            is_callers,
+        };
+        assert_eq!(ask(is_over(true)).await, 0);
+        assert_eq!(ask(is_over(false)).await, 1);
+        let later = Deadline {
+            at: now + Duration::from_hours(1),
+            is_callers: true,
+        };
+        assert_eq!(ask(later).await, 2);
+    }
+
+    #[test]
+    fn what_is_not_reached_is_looked_at_ever_less_often_and_at_once_when_it_is_back() {
+        let mut state = State::default();
+        let mut now = Instant::now();
+        assert!(state.is_due(now));
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            state.looked(true, now);
+            let (next, pause) = state.away.unwrap();
+            assert!(!state.is_due(now));
+            assert_eq!(next, now + pause);
+            pauses.push(pause.as_secs());
+            now = next;
+            assert!(state.is_due(now));
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+        state.looked(false, now);
+        assert!(state.is_due(now));
     }
 }

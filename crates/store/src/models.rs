@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use domain::ids::{DatasetVersionId, ModelId, ModelVersionId, ProjectId, TrainingRunId};
 use domain::models::{
     Alias, DeployedAs, Evaluation, ModelSummary, ModelVersion, OutputField, Signature,
+    TrainedVersion,
 };
 use domain::{Name, Timestamp};
 use serde_json::Value;
@@ -259,6 +260,33 @@ pub async fn version_id(
     .fetch_optional(conn)
     .await?;
     Ok(id.map(ModelVersionId))
+}
+
+/// Those that training runs made, newest first, at most `limit`.
+pub async fn trained(conn: &mut Conn, model: ModelId, limit: i64) -> Result<Vec<TrainedVersion>> {
+    let rows = sqlx::query!(
+        r#"SELECT v.version, v.algorithm, d.name AS "dataset?", v.signature->'output'->>'name' AS "target!"
+           FROM model_versions v
+           LEFT JOIN dataset_versions dv ON dv.id = v.dataset_version_id
+           LEFT JOIN datasets d ON d.id = dv.dataset_id
+           WHERE v.model_id = $1 AND v.training_run_id IS NOT NULL
+           ORDER BY v.version DESC LIMIT $2"#,
+        model.0,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let dataset = row.dataset.map(|name| stored_name("datasets.name", name));
+            Ok(TrainedVersion {
+                version: row.version,
+                algorithm: row.algorithm,
+                dataset: dataset.transpose()?,
+                target: row.target,
+            })
+        })
+        .collect()
 }
 
 /// What these versions of a model predict, by their numbers.

@@ -198,7 +198,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Raises the revision; what failed before counts no longer.
+/// Raises the revision; what failed before counts no longer. What is done with stays so, also where the clock was put back.
 pub async fn update(
     conn: &mut Conn,
     id: RetrainingPolicyId,
@@ -207,7 +207,7 @@ pub async fn update(
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE retraining_policies
-         SET training = $2, schedule = $3, on_new_dataset_version = $4, deployment = $5, on_better = $6, done_until = $7,
+         SET training = $2, schedule = $3, on_new_dataset_version = $4, deployment = $5, on_better = $6, done_until = greatest(done_until, $7),
              seen_version = $8, failures = 0, not_before = NULL, revision = revision + 1, updated_at = $9
          WHERE id = $1",
         id.0,
@@ -253,7 +253,7 @@ pub async fn pause(
     Ok(())
 }
 
-/// What came due while it was paused is done with, and what failed before counts no longer.
+/// What came due while it was paused is done with, and what failed before counts no longer. See [`update`] for the clock.
 pub async fn resume(
     conn: &mut Conn,
     id: RetrainingPolicyId,
@@ -262,7 +262,7 @@ pub async fn resume(
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE retraining_policies
-         SET paused_at = NULL, pause_reason = NULL, failures = 0, not_before = NULL, done_until = $2, seen_version = $3,
+         SET paused_at = NULL, pause_reason = NULL, failures = 0, not_before = NULL, done_until = greatest(done_until, $2), seen_version = $3,
              revision = revision + 1, updated_at = $2
          WHERE id = $1",
         id.0,

@@ -2,7 +2,8 @@
 //!
 //! The server writes one [`ChildRequest`] as a line of JSON to the child's standard input. The child limits itself,
 //! works, and writes [`ChildMessage`]s as lines of JSON to its standard output. The last one is the result: a child
-//! that ends without one died, and [`death`] says of what.
+//! that ends without one died, and [`death`] says of what. A model that is to be compared is told as soon as it is written,
+//! and again with what came of that.
 
 mod death;
 mod limits;
@@ -27,8 +28,8 @@ pub use death::death;
 
 use crate::failure::failure;
 use crate::{
-    DataError, NotImported, Rival, ScoreSpec, ScoredTable, TrainEvent, compare, import, profile,
-    score, train, train_again,
+    DataError, NotImported, Rival, ScoreSpec, ScoredTable, TrainEvent, Trained, compare, import,
+    profile, score, train, train_again,
 };
 
 /// A request of more bytes than this is refused.
@@ -107,7 +108,7 @@ pub enum ChildMessage {
     },
     /// The result of [`ChildRequest::Profile`].
     Profile(Profile),
-    /// The result of [`ChildRequest::Train`].
+    /// The result of [`ChildRequest::Train`]. With a rival it comes twice, first without the comparison.
     Trained(Box<TrainedModel>),
     /// The result of [`ChildRequest::Score`].
     Scored(ScoredTable),
@@ -227,23 +228,19 @@ fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessa
             let written =
                 trained.and_then(|trained| write(output, &trained.artifact).map(|()| trained));
             match written {
-                Ok(trained) => ChildMessage::Trained(Box::new(TrainedModel {
-                    comparison: rival.as_ref().map(|rival| {
-                        let compare = || compare(path, *format, rival, &trained, until);
-                        // What goes wrong here must not lose the model.
-                        catch_unwind(AssertUnwindSafe(compare)).unwrap_or_else(|_| {
-                            let reason = "comparing ended in a bug of the program".to_owned();
-                            Comparison::NotComparable { reason }
-                        })
-                    }),
-                    sha256: hex::encode(Sha256::digest(&trained.artifact)),
-                    bytes: trained.artifact.len() as u64,
-                    algorithm: trained.algorithm,
-                    params: trained.params,
-                    metrics: trained.metrics,
-                    signature: trained.signature,
-                    evaluation: trained.evaluation,
-                })),
+                Ok(trained) => {
+                    let Some(rival) = rival else {
+                        return made(&trained, None);
+                    };
+                    // What goes wrong from here on must not lose the model, be it the end of the process.
+                    speaker.say(&made(&trained, None));
+                    let compare = || compare(path, *format, rival, &trained, until);
+                    let comparison = catch_unwind(AssertUnwindSafe(compare)).unwrap_or_else(|_| {
+                        let reason = "comparing ended in a bug of the program".to_owned();
+                        Comparison::NotComparable { reason }
+                    });
+                    made(&trained, Some(comparison))
+                }
                 Err(error) => ChildMessage::Failed(error),
             }
         }
@@ -283,6 +280,19 @@ fn work(request: &ChildRequest, speaker: &mut Speaker<impl Write>) -> ChildMessa
             }
         }
     }
+}
+
+fn made(trained: &Trained, comparison: Option<Comparison>) -> ChildMessage {
+    ChildMessage::Trained(Box::new(TrainedModel {
+        algorithm: trained.algorithm,
+        params: trained.params.clone(),
+        metrics: trained.metrics.clone(),
+        signature: trained.signature.clone(),
+        evaluation: trained.evaluation.clone(),
+        comparison,
+        sha256: hex::encode(Sha256::digest(&trained.artifact)),
+        bytes: trained.artifact.len() as u64,
+    }))
 }
 
 /// A model that took nearly all of the run's time is worth more than what it is compared with.

@@ -1,9 +1,12 @@
-use axum::body::Bytes;
+use std::error::Error as _;
+
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use domain::{Error, FieldError};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::LengthLimitError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,6 +46,18 @@ pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
             }
             ApiError::bad_request("the body broke off")
         })
+}
+
+/// As [`body`], of a route that has no limit of its own.
+pub async fn body_within(body: Body, longest: usize) -> Result<Bytes, ApiError> {
+    to_bytes(body, longest).await.map_err(|error| {
+        let cause = error.source();
+        if cause.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
+            let message = format!("the body is over the limit of {longest} bytes");
+            return Error::TooLarge { message }.into();
+        }
+        ApiError::bad_request(format!("the body broke off: {error}"))
+    })
 }
 
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

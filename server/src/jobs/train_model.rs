@@ -198,7 +198,7 @@ fn compared(
     let comparison = match rival? {
         Err(reason) => Comparison::NotComparable { reason },
         Ok(_) => said.unwrap_or_else(|| Comparison::NotComparable {
-            reason: "the training did not compare them".to_owned(),
+            reason: "the process ended while it compared them".to_owned(),
         }),
     };
     Some((version, comparison))

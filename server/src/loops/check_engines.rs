@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use domain::Result;
 use domain::models::Circuit;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use serving::remote::Engine;
 
 use super::{every, never, reload_serving};
 use crate::state::AppState;
 
 const PERIOD: Duration = Duration::from_secs(2);
+/// Engines that are looked at at once.
+const AT_ONCE: usize = 16;
 
 pub(super) async fn run(state: AppState) {
     every(&state, "check_engines", PERIOD, never, || tick(&state)).await;
 }
 
-/// All at once: one that does not answer keeps no other waiting.
+/// Several at once: one that does not answer keeps few others waiting, and is left alone for a while.
 async fn tick(state: &AppState) -> Result<()> {
     let snapshot = state.serving.snapshot_owned();
     let recorder = &state.serving.recorder;
@@ -26,7 +28,15 @@ async fn tick(state: &AppState) -> Result<()> {
         .filter(|version| version.is_remote())
         .filter_map(|version| Some((version.id, Arc::clone(version.engine(recorder)?))))
         .collect();
-    join_all(engines.iter().map(|(_, engine)| engine.look())).await;
+    let due: Vec<_> = engines
+        .iter()
+        .filter(|(_, engine)| engine.is_due())
+        .map(|(_, engine)| Arc::clone(engine))
+        .collect();
+    let looks = stream::iter(due);
+    looks
+        .for_each_concurrent(AT_ONCE, |engine| async move { engine.look().await })
+        .await;
     for (_, engine) in &engines {
         publish(engine);
     }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use domain::async_predictions::AsyncResult;
 use domain::predictions::{PredictResponse, Route};
 use domain::{EngineFault, Error, Result};
-use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use platform::async_predictions::{self, Answered, Outcome, TakenPrediction};
 use serving::dialects::Native;
 use serving::gate::{Full, Turn};
 use serving::predict::{self, Answer, Forced};
+use serving::remote::Deadline;
 use serving::snapshot::Deployment;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -31,10 +32,17 @@ const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
 /// Longest time that a deployment is waited for which is to be loaded. A longer load goes on, and its prediction comes again:
 /// no lease must end meanwhile.
 const LOAD_PATIENCE: Duration = Duration::from_secs(5);
-/// Longest time that engines are waited for: with what loading took before, less than a lease.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(20);
-/// Batches that engines work on at once in this process.
-static ENGINE_BATCHES: Semaphore = Semaphore::const_new(8);
+/// Longest time that engines are waited for: a moment more than any of them may be given, so that the time that an engine was
+/// given ends first.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(61);
+/// For so long predictions are held that engines work on.
+const ENGINE_LEASE: Duration = Duration::from_secs(90);
+/// Until an engine that was late is asked again: it would most likely be late again.
+const LATE_PAUSE: Duration = Duration::from_mins(1);
+/// Predictions that engines work on at once in this process.
+static ENGINE_TURNS: Semaphore = Semaphore::const_new(256);
+/// The pause of one that found no turn is so many times as long at most.
+const MOST_PATIENT: i32 = 12;
 /// How long a deployment that can not answer is waited for, in seconds.
 const PATIENCE: f64 = 3600.0;
 /// How long another server's new deployment may not be known here yet, in seconds.
@@ -79,16 +87,18 @@ async fn tick(state: &AppState) -> Result<()> {
             .into_iter()
             .partition::<Vec<_>, _>(|taken| is_remote(state, taken));
         // What is computed here waits for nobody's engine.
-        if !elsewhere.is_empty() {
-            if let Ok(turn) = ENGINE_BATCHES.try_acquire() {
-                state
-                    .tasks
-                    .spawn(ask_engines(state.clone(), elsewhere, turn));
-            } else {
-                let later = |taken: TakenPrediction| (taken.fence, Answered::NotYet(PERIOD));
-                let later = elsewhere.into_iter().map(later).collect();
-                async_predictions::finish(&state.platform, later).await?;
+        let (mut asked, mut later) = (Vec::new(), Vec::new());
+        for taken in elsewhere {
+            match ENGINE_TURNS.try_acquire() {
+                Ok(turn) => asked.push((taken, turn)),
+                Err(_) => later.push((taken.fence, without_turn(state, &taken))),
             }
+        }
+        if !asked.is_empty() {
+            state.tasks.spawn(ask_engines(state.clone(), asked));
+        }
+        if !later.is_empty() {
+            async_predictions::finish(&state.platform, later).await?;
         }
         if here.is_empty() {
             continue;
@@ -111,26 +121,60 @@ fn is_remote(state: &AppState, taken: &TakenPrediction) -> bool {
     deployment(state, taken).is_ok_and(|deployment| deployment.is_remote())
 }
 
-/// All at once, and all of them end before their leases do.
-async fn ask_engines(
-    state: AppState,
-    taken: Vec<TakenPrediction>,
-    _turn: SemaphorePermit<'static>,
-) {
-    let deadline = Instant::now() + ENGINE_PATIENCE;
-    let answers = taken.into_iter().map(|taken| {
-        let state = &state;
-        async move {
-            let outcome = predict_elsewhere(state, &taken, deadline).await;
-            (taken.fence, answer(state, &taken, outcome))
+/// The more often it was in vain, the later it is tried again: while engines are slow, few are taken for nothing.
+fn without_turn(state: &AppState, taken: &TakenPrediction) -> Answered {
+    let crowded = Error::Overloaded {
+        message: "engines had too many other predictions to make until now".to_owned(),
+        retry_after: NOT_READY_PAUSE.as_secs(),
+    };
+    match answer(state, taken, Err(crowded)) {
+        Answered::NotYet(_) => {
+            let tries = taken.fence.attempt.clamp(1, MOST_PATIENT);
+            Answered::NotYet(NOT_READY_PAUSE * tries.unsigned_abs())
         }
-    });
-    let answered = join_all(answers).await;
-    if let Err(error) = async_predictions::finish(&state.platform, answered).await {
+        ended @ Answered::Ended(_) => ended,
+    }
+}
+
+/// All at once, and each is written when it ends, so that none waits for a slower engine than its own. All of them end before
+/// their leases do.
+async fn ask_engines(state: AppState, asked: Vec<(TakenPrediction, SemaphorePermit<'static>)>) {
+    let fences: Vec<_> = asked.iter().map(|(taken, _)| taken.fence).collect();
+    if let Err(error) = async_predictions::hold(&state.platform, &fences, ENGINE_LEASE).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
-            "predictions of engines could not be stored and are made again"
+            "predictions of engines could not be held and are taken again"
         );
+        return;
+    }
+    // It is ours: an engine that was given more time is not late.
+    let deadline = Deadline {
+        at: Instant::now() + ENGINE_PATIENCE,
+        is_callers: true,
+    };
+    let answers: FuturesUnordered<_> = asked
+        .into_iter()
+        .map(|(taken, turn)| {
+            let state = &state;
+            async move {
+                let answered = tokio::select! {
+                    outcome = predict_elsewhere(state, &taken, deadline) => answer(state, &taken, outcome),
+                    // Another server need not wait for the lease's end.
+                    () = state.shutdown.cancelled() => Answered::NotYet(Duration::ZERO),
+                };
+                drop(turn);
+                (taken.fence, answered)
+            }
+        })
+        .collect();
+    let mut ended = answers.ready_chunks(fences.len().max(1));
+    while let Some(answered) = ended.next().await {
+        if let Err(error) = async_predictions::finish(&state.platform, answered).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "predictions of engines could not be stored and are made again"
+            );
+        }
     }
 }
 
@@ -143,10 +187,14 @@ fn answer(state: &AppState, taken: &TakenPrediction, outcome: Result<AsyncResult
         Err(
             Error::Unavailable { .. }
             | Error::Engine {
-                fault: EngineFault::Away | EngineFault::TimedOut,
+                fault: EngineFault::Away,
                 ..
             },
         ) if age < PATIENCE => Answered::NotYet(NOT_READY_PAUSE),
+        Err(Error::Engine {
+            fault: EngineFault::TimedOut,
+            ..
+        }) if age < PATIENCE => Answered::NotYet(LATE_PAUSE),
         // Who does not wait lets those go first who do.
         Err(Error::Overloaded { .. }) if age < PATIENCE => Answered::NotYet(PERIOD),
         Err(Error::NotFound { .. }) if age < RELOAD => Answered::NotYet(PERIOD),
@@ -203,12 +251,12 @@ fn predict(state: &AppState, taken: &TakenPrediction) -> Result<AsyncResult> {
 async fn predict_elsewhere(
     state: &AppState,
     taken: &TakenPrediction,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<AsyncResult> {
     let (deployment, turn) = enter(state, taken)?;
     let (recorder, request) = (&state.serving.recorder, request(state, taken));
     let answer =
-        predict::from_deployment_in_batch(recorder, &deployment, &request, deadline.into()).await?;
+        predict::from_deployment_in_batch(recorder, &deployment, &request, deadline).await?;
     drop(turn);
     result(&answer)
 }

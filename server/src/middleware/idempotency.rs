@@ -16,6 +16,7 @@ use store::idempotent_requests::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Caller, json};
 use crate::router::LARGEST_BODY;
+use crate::routes::imports::LONGEST_JSON;
 use crate::state::AppState;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -30,7 +31,7 @@ pub async fn whole(State(state): State<AppState>, request: Request, next: Next) 
     Box::pin(once(&state, request, next, Bodies::Whole)).await
 }
 
-/// For uploads, which are not held in memory: the same name and length are the same upload.
+/// For uploads, which are not held in memory: the same name and length are the same upload. What is JSON among them is read whole.
 pub async fn streamed(State(state): State<AppState>, request: Request, next: Next) -> Response {
     Box::pin(once(&state, request, next, Bodies::Streamed)).await
 }
@@ -79,15 +80,18 @@ async fn claim(state: &AppState, request: Request, bodies: Bodies) -> ApiResult<
     let (mut parts, body) = request.into_parts();
     let key = key(&parts.headers)?;
     let Caller { actor, .. } = Caller::from_request_parts(&mut parts, state).await?;
-    let length = header(&parts, &CONTENT_LENGTH).filter(|_| bodies == Bodies::Streamed);
+    let is_upload = bodies == Bodies::Streamed && !json::is_json(&parts.headers);
+    let length = header(&parts, &CONTENT_LENGTH).filter(|_| is_upload);
     let mut hash = hash_head(&parts, length);
-    let body = match bodies {
-        Bodies::Streamed => body,
-        Bodies::Whole => {
-            let bytes = json::body(Request::new(body), &()).await?;
-            hash.update(&bytes);
-            Body::from(bytes)
-        }
+    let body = if is_upload {
+        body
+    } else {
+        let bytes = match bodies {
+            Bodies::Whole => json::body(Request::new(body), &()).await?,
+            Bodies::Streamed => json::body_within(body, LONGEST_JSON).await?,
+        };
+        hash.update(&bytes);
+        Body::from(bytes)
     };
     let claim =
         idempotent_requests::claim(&state.platform, &actor, &key, hash.finalize().into()).await?;

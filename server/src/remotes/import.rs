@@ -107,7 +107,7 @@ fn not_there(trouble: &Trouble) -> Error {
             "not_found",
             "a model, and a version of it, that the engine has",
         ),
-        Trouble::Status(_) | Trouble::Malformed(_) => (
+        Trouble::Status(_) | Trouble::Malformed(_) | Trouble::Unsaid { .. } => (
             "/remote/url",
             "not_the_protocol",
             "an engine that speaks the Open Inference Protocol, version 2",

@@ -13,8 +13,10 @@ use url::Url;
 
 use crate::outbound::{self, Connection, Failure, Outbound, Received};
 
-/// Longest answer to a request, in bytes.
-const LONGEST_ANSWER: usize = 16 << 20;
+/// What the answers that this process waits for may take together, whichever engines they are of: in KiB, of which each
+/// request takes as many as its answer may have.
+const MOST_ROOM: usize = 256 << 10;
+static ROOM: Semaphore = Semaphore::const_new(MOST_ROOM);
 /// Longest description of a model, in bytes.
 const LONGEST_METADATA: usize = 1 << 20;
 /// Longest time for what is asked beside requests.
@@ -192,7 +194,7 @@ impl RemoteLine {
             Ok(_) => "answered",
             Err(Trouble::NotReached(_)) => "not_reached",
             Err(Trouble::Busy(_)) => "busy",
-            Err(Trouble::Crowded | Trouble::Open { .. }) => "not_sent",
+            Err(Trouble::Crowded | Trouble::Open { .. } | Trouble::Unsaid { .. }) => "not_sent",
             Err(Trouble::Status(_) | Trouble::Malformed(_)) => "failed",
             Err(Trouble::Late) => "late",
         };
@@ -204,13 +206,19 @@ impl RemoteLine {
 }
 
 impl Line for RemoteLine {
-    fn infer(&self, body: Vec<u8>, deadline: Instant) -> Doing<'_, Vec<u8>> {
+    fn infer(&self, body: Vec<u8>, longest: usize, deadline: Instant) -> Doing<'_, Vec<u8>> {
         Box::pin(async move {
             let begun = Instant::now();
             let own = self.timeout.map(|timeout| begun + timeout);
             let deadline = own.map_or(deadline, |own| own.min(deadline));
-            let sent = self.send(Method::POST, "infer", body.into(), LONGEST_ANSWER, deadline);
-            let answered = sent.await.and_then(self::body);
+            let kib = u32::try_from(longest.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+            let answered = match ROOM.try_acquire_many(kib) {
+                Ok(_room) => {
+                    let sent = self.send(Method::POST, "infer", body.into(), longest, deadline);
+                    sent.await.and_then(self::body)
+                }
+                Err(_) => Err(Trouble::Crowded),
+            };
             self.count(&answered, begun.elapsed());
             answered
         })

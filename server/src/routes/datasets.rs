@@ -1,16 +1,12 @@
 use std::io;
-use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
-use bytes::Bytes;
 use domain::datasets::{DataFormat, DatasetSummary, DatasetVersion, Preview};
 use domain::{Name, Page};
-use futures::{Stream, StreamExt as _};
+use futures::TryStreamExt as _;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
-use tokio::time::Instant;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -61,7 +57,8 @@ async fn create(
 ) -> ApiResult<(StatusCode, [(HeaderName, String); 1], Json<DatasetVersion>)> {
     let format = format(request.headers())?;
     let declared = body_limit::declared(request.headers());
-    let file = body(request.into_body());
+    let file = request.into_body().into_data_stream();
+    let file = file.map_err(io::Error::other);
     let version = platform::datasets::upload(
         &state.platform,
         &caller.actor,
@@ -90,67 +87,6 @@ fn format(headers: &HeaderMap) -> ApiResult<DataFormat> {
             "unsupported_media_type",
             "send content-type: text/csv or application/vnd.apache.parquet",
         )
-    })
-}
-
-/// What an upload must keep up: it may take hours, but not by doing nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Longest silence.
-    silence: Duration,
-    /// From then on the average counts.
-    grace: Duration,
-    /// Bytes a second, on average.
-    slowest: f64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            silence: Duration::from_secs(30),
-            grace: Duration::from_secs(30),
-            slowest: 1024.0,
-        }
-    }
-}
-
-/// The body as it comes in.
-fn body(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let chunks = body.into_data_stream();
-    kept_up(
-        chunks.map(|chunk| chunk.map_err(io::Error::other)),
-        Pace::default(),
-    )
-}
-
-/// The stream, ended with an error when the sender does not keep the pace.
-pub fn kept_up<S>(stream: S, pace: Pace) -> impl Stream<Item = io::Result<Bytes>> + Send
-where
-    S: Stream<Item = io::Result<Bytes>> + Send,
-{
-    let started = Instant::now();
-    let stalled = || {
-        Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the upload stalled",
-        ))
-    };
-    let reading = (Box::pin(stream), 0_u64, false);
-    futures::stream::unfold(reading, move |(mut stream, mut seen, ended)| async move {
-        if ended {
-            return None;
-        }
-        let next = tokio::time::timeout(pace.silence, stream.next()).await;
-        let mut next = next.unwrap_or_else(|_| Some(stalled()))?;
-        if let Ok(chunk) = &next {
-            seen += chunk.len() as u64;
-            let elapsed = started.elapsed();
-            if elapsed > pace.grace && (seen as f64) < pace.slowest * elapsed.as_secs_f64() {
-                next = stalled();
-            }
-        }
-        let ended = next.is_err();
-        Some((next, (stream, seen, ended)))
     })
 }
 
@@ -236,42 +172,4 @@ async fn preview(
         Some(path.version),
     );
     Ok(Json(found.await?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PACE: Pace = Pace {
-        silence: Duration::from_millis(300),
-        grace: Duration::from_millis(50),
-        slowest: 1000.0,
-    };
-
-    /// `times` chunks, one every 20 ms, and whether each came through.
-    async fn outcomes(bytes: &'static [u8], times: usize) -> Vec<bool> {
-        let pause = tokio::time::interval(Duration::from_millis(20));
-        let chunks = futures::stream::unfold(pause, move |mut pause| async move {
-            pause.tick().await;
-            Some((Ok(Bytes::from_static(bytes)), pause))
-        });
-        let kept = kept_up(chunks.take(times), PACE);
-        kept.map(|item| item.is_ok()).collect().await
-    }
-
-    #[tokio::test]
-    async fn a_trickling_upload_is_ended_and_a_steady_one_is_not() {
-        let trickling = outcomes(b"x", 100).await;
-        assert_eq!(trickling.last(), Some(&false));
-        assert!(trickling.len() < 20, "{}", trickling.len());
-        assert_eq!(outcomes(&[0; 2048], 20).await, [true; 20]);
-    }
-
-    #[tokio::test]
-    async fn a_silent_upload_is_ended() {
-        let begun = futures::stream::iter([Ok(Bytes::from_static(b"a"))]);
-        let silent = kept_up(begun.chain(futures::stream::pending()), PACE);
-        let outcomes: Vec<_> = silent.map(|item| item.is_ok()).collect().await;
-        assert_eq!(outcomes, [true, false]);
-    }
 }

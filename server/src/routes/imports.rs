@@ -22,14 +22,15 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{Caller, Json, Path, json};
 use crate::middleware::body_limit;
 use crate::openapi::Problems;
-use crate::routes::datasets::{self, Pace};
 use crate::routes::paths::{InProject, OfModel};
 use crate::routes::uploads::{self, wants_json};
 use crate::state::AppState;
 use crate::{imports, remotes};
 
 /// What the form adds around the file, at most, in bytes: the signature, for the most part.
-const ENVELOPE: u64 = LONGEST_SIGNATURE as u64 + (64 << 10);
+const ENVELOPE: u64 = LONGEST_JSON as u64;
+/// Longest body that is JSON, in bytes.
+pub const LONGEST_JSON: usize = LONGEST_SIGNATURE + (64 << 10);
 /// Longest signature that is read, in bytes.
 const LONGEST_SIGNATURE: usize = 4 << 20;
 /// Longest text of a field of the form, in bytes.
@@ -71,8 +72,7 @@ async fn create(
     request: Request,
 ) -> ApiResult<(StatusCode, [(HeaderName, String); 1], Json<ModelVersion>)> {
     if json::is_json(&headers) {
-        let body = axum::body::to_bytes(request.into_body(), ENVELOPE as usize).await;
-        let body = body.map_err(|_| crate::middleware::body_limit::too_large())?;
+        let body = json::body_within(request.into_body(), LONGEST_JSON).await?;
         let new: NewRemoteVersion = json::parse(&body)?;
         let import = remotes::import(&state, &caller.actor, &path.project, &path.model, new);
         let version = Box::pin(import).await?;
@@ -288,8 +288,7 @@ async fn read(
 
 async fn file(state: &AppState, field: Field<'_>) -> ApiResult<(TempFile, String)> {
     let name = field.file_name().unwrap_or_default().to_owned();
-    let chunks = field.map_err(|error| io::Error::other(error.body_text()));
-    let stream = datasets::kept_up(chunks, Pace::default());
+    let stream = field.map_err(|error| io::Error::other(error.body_text()));
     let received = state.platform.blobs.receive(stream, MAX_ONNX_BYTES).await;
     let (file, stored) = received.map_err(|error| match error {
         Error::TooLarge { .. } => too_large(),

@@ -18,9 +18,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{Caller, Json, Path};
 use crate::middleware::body_limit;
 use crate::openapi::Problems;
-use crate::routes::datasets::Pace;
+use crate::routes::auth;
 use crate::routes::paths::InProject;
-use crate::routes::{auth, datasets};
 use crate::state::AppState;
 
 /// What the form adds around the file, at most, in bytes.
@@ -201,8 +200,7 @@ async fn file(
             "a name for the dataset",
         )])
     })?;
-    let chunks = field.map_err(|error| io::Error::other(error.body_text()));
-    let stream = datasets::kept_up(chunks, Pace::default());
+    let stream = field.map_err(|error| io::Error::other(error.body_text()));
     Ok(platform::datasets::upload(
         &state.platform,
         &caller.actor,

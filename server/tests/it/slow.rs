@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::Scope;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -13,6 +14,37 @@ use crate::served::{Served, status};
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Of each kind.
 const MANY: usize = 20;
+
+/// What is sent to be kept has no limit of its own on time, and yet something must come.
+#[tokio::test]
+async fn an_import_that_stops_coming_is_let_go() {
+    let served = Served::start().await;
+    let key = served.app.key(&[Scope::Write, Scope::Read]).await;
+    let path = "/api/v1/projects/default/models/far/versions";
+    let sent = |media: &str, more: &str, begun: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\ncontent-type: {media}\r\n{more}\
+             content-length: 1000\r\nconnection: close\r\n\r\n{begun}"
+        )
+    };
+    let form = "multipart/form-data; boundary=b";
+    let stalled = [
+        sent("application/json", "", "{"),
+        sent("application/json", "idempotency-key: k\r\n", "{"),
+        sent(form, "", ""),
+        sent(
+            form,
+            "",
+            "--b\r\ncontent-disposition: form-data; name=\"url\"\r\n\r\nhttp",
+        ),
+    ];
+    let answers = stalled
+        .into_iter()
+        .map(async |sent| ended(begin(&served, &sent).await).await);
+    for answer in futures::future::join_all(answers).await {
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+}
 
 /// A connection that sends this and nothing more.
 async fn begin(served: &Served, sent: &str) -> TcpStream {

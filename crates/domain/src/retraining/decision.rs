@@ -14,6 +14,8 @@ pub struct Circumstances {
     pub new_inputs: Vec<String>,
     /// Somebody has paused the policy while it trained.
     pub is_paused: bool,
+    /// The policy would not train this any more.
+    pub is_outdated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,8 @@ pub enum Decision {
 /// Says what to do. Pure: the same facts give the same decision.
 ///
 /// A rollout starts by itself only when the policy says so, the verdict is that the new version is better, the version that it beat
-/// is still live, no other rollout is under way, the policy is not paused, and callers need not send anything new.
+/// is still live, no other rollout is under way, the policy is not paused and would train the same again, and callers need not send
+/// anything new.
 #[must_use]
 pub fn decide(
     on_better: OnBetter,
@@ -67,6 +70,10 @@ pub fn decide(
     match on_better {
         OnBetter::StartCanary if circumstances.is_paused => Decision::Propose(Some(
             "it did not start by itself, since the policy is paused".to_owned(),
+        )),
+        OnBetter::StartCanary if circumstances.is_outdated => Decision::Propose(Some(
+            "it did not start by itself, since the policy would not train the same again"
+                .to_owned(),
         )),
         OnBetter::StartCanary if circumstances.new_inputs.is_empty() => Decision::StartCanary,
         OnBetter::StartCanary => Decision::Propose(Some(format!(

@@ -190,15 +190,18 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
         proptest::option::of(1..4),
         proptest::option::of(1..4),
         proptest::collection::vec("[a-z]{1,3}", 0..2),
-        any::<bool>(),
+        any::<(bool, bool)>(),
     )
         .prop_map(
-            |(live_version, compared_with, active_canary, new_inputs, is_paused)| Circumstances {
-                live_version,
-                compared_with,
-                active_canary,
-                new_inputs,
-                is_paused,
+            |(live_version, compared_with, active_canary, new_inputs, (is_paused, is_outdated))| {
+                Circumstances {
+                    live_version,
+                    compared_with,
+                    active_canary,
+                    new_inputs,
+                    is_paused,
+                    is_outdated,
+                }
             },
         )
 }
@@ -223,7 +226,8 @@ proptest! {
             && circumstances.live_version == circumstances.compared_with
             && circumstances.active_canary.is_none()
             && circumstances.new_inputs.is_empty()
-            && !circumstances.is_paused;
+            && !circumstances.is_paused
+            && !circumstances.is_outdated;
         prop_assert_eq!(decision == Decision::StartCanary, starts);
         if matches!(decision, Decision::Propose(_)) {
             prop_assert!(is_better && on_better != OnBetter::Nothing);

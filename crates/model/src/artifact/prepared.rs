@@ -4,6 +4,9 @@ use domain::models::{InputField, Signature};
 
 use super::{ArtifactError, Body, check_body, inconsistent};
 
+/// The most memory that the categories of all columns take, in bytes: more than those of a model in the largest file.
+const MAX_CATEGORIES: usize = 256 << 20;
+
 /// A body that does not take the inputs as they are, but columns that are made of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
@@ -123,13 +126,41 @@ impl Prepared {
                 inputs[unused].name
             ));
         }
+        self.check_categories(inputs)?;
         check_body(&self.body, &self.inner(signature))
+    }
+
+    /// Each column that is of categories has all those of its input, and few bytes say that there is one more such column.
+    fn check_categories(&self, inputs: &[InputField]) -> Result<(), ArtifactError> {
+        let of_inputs: Vec<usize> = inputs
+            .iter()
+            .map(|input| {
+                let categories = input.categories.iter().flatten();
+                categories
+                    .map(|text| text.len() + size_of::<String>())
+                    .sum()
+            })
+            .collect();
+        let of_columns = self.columns.iter().filter(|column| column.keeps_input());
+        let bytes = of_columns
+            .filter_map(|column| of_inputs.get(column.input as usize))
+            .fold(0_usize, |sum, bytes| sum.saturating_add(*bytes));
+        if bytes > MAX_CATEGORIES {
+            return inconsistent(format!(
+                "its columns have {bytes} bytes of categories: at most {MAX_CATEGORIES} are taken"
+            ));
+        }
+        Ok(())
     }
 }
 
 impl PreparedColumn {
+    /// Whether it has the kind and the categories of its input.
+    fn keeps_input(&self) -> bool {
+        matches!(self.step, Step::Same | Step::Category { .. })
+    }
+
     fn field(&self, input: &InputField) -> InputField {
-        let is_same = matches!(self.step, Step::Same | Step::Category { .. });
         let number = || InputField {
             name: self.name.clone(),
             kind: ColumnType::Float,
@@ -143,7 +174,7 @@ impl PreparedColumn {
             transform: None,
             example: None,
         };
-        if is_same {
+        if self.keeps_input() {
             InputField {
                 kind: input.kind,
                 categories: input.categories.clone(),

@@ -21,23 +21,9 @@ impl Graph<'_> {
         let across = self.wholes(&[1], vec![1]);
         let sum = |keeps| Op::new("ReduceSum").int("keepdims", keeps);
         let all = self.draft.add(sum(1), &[&weights, &across]);
-        // Of each row its neighbours' numbers, one for each class.
-        let width = classes.max(1);
-        let count = neighbours.targets.len();
-        let table = match &neighbours.targets {
-            Targets::Numbers(numbers) => numbers.clone(),
-            Targets::Classes(classes) => {
-                let mut table = vec![0.0; count * width];
-                for (row, class) in table.chunks_mut(width).zip(classes) {
-                    row[*class as usize] = 1.0;
-                }
-                table
-            }
-        };
-        let table = self.numbers(&[count, width], table);
+        let said = self.said(&neighbours.targets, &places, classes);
         let last = self.wholes(&[1], vec![2]);
         let draft = &mut self.draft;
-        let said = draft.add(Op::new("Gather").int("axis", 0), &[&table, &places]);
         let weights = draft.add(Op::new("Unsqueeze"), &[&weights, &last]);
         let weighed = draft.add(Op::new("Mul"), &[&said, &weights]);
         let sums = draft.add(sum(0), &[&weighed, &across]);
@@ -53,6 +39,26 @@ impl Graph<'_> {
         let known = draft.add(Op::new("Mul"), &[&answer, &few]);
         let known = draft.add(Op::new("Add"), &[&known, &shares]);
         draft.add(Op::new("Div"), &[&known, &more])
+    }
+
+    /// `[rows, neighbours, numbers]` of their places: the number of each, or one for each class. Only the neighbours' classes are taken
+    /// apart, for there may be many classes and very many rows.
+    fn said(&mut self, targets: &Targets, places: &Wire, classes: usize) -> Wire {
+        let gather = Op::new("Gather").int("axis", 0);
+        match targets {
+            Targets::Numbers(numbers) => {
+                let table = self.numbers(&[numbers.len(), 1], numbers.clone());
+                self.draft.add(gather, &[&table, places])
+            }
+            Targets::Classes(of_rows) => {
+                let table = of_rows.iter().map(|class| i64::from(*class)).collect();
+                let table = self.wholes(&[of_rows.len(), 1], table);
+                let all = self.wholes(&[classes], (0..classes as i64).collect());
+                let theirs = self.draft.add(gather, &[&table, places]);
+                let is_theirs = self.draft.add(Op::new("Equal"), &[&theirs, &all]);
+                self.cast(&is_theirs, Element::F64)
+            }
+        }
     }
 
     /// `[rows, remembered]`: how far each row is from each that is remembered, squared.

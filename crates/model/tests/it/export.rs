@@ -169,6 +169,17 @@ proptest! {
         }
     }
 
+    /// The file has one number for the class of each row, and not one for each class.
+    #[test]
+    fn neighbours_of_many_classes_are_the_same(seed in any::<u64>()) {
+        let mut dice = Dice(seed);
+        let mut artifact = classifier(100, Link::Softmax, Vec::new());
+        artifact.body = Body::Neighbours(dice.neighbours(Weights::Distance, Some(100)));
+        let bytes = artifact.to_onnx().unwrap().len();
+        prop_assert!(bytes < 60 * 100 * 8 / 2, "{} bytes", bytes);
+        agrees(&artifact, &mut dice);
+    }
+
     #[test]
     fn columns_that_are_made_are_the_same(seed in any::<u64>()) {
         let mut dice = Dice(seed);

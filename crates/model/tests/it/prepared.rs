@@ -266,6 +266,22 @@ fn columns_that_do_not_fit_their_inputs_are_refused() {
     });
 }
 
+/// A column is some bytes of a file, and its categories are as many as its input has.
+#[test]
+fn columns_of_very_many_categories_are_refused() {
+    let mut artifact = people();
+    let long = "x".repeat(4 << 20);
+    artifact.signature.inputs[1].categories = Some(vec![long, "Chur".to_owned()]);
+    let columns = &mut prepared(&mut artifact).columns;
+    let city = columns[2].clone();
+    columns.extend(vec![city; 64]);
+    let found = artifact.check();
+    let Err(ArtifactError::Inconsistent(what)) = found else {
+        panic!("{found:?}")
+    };
+    assert!(what.contains("bytes of categories"), "{what}");
+}
+
 #[test]
 fn a_hostile_list_of_columns_is_refused_and_takes_no_memory() {
     let bytes = encode(&people()).unwrap();

@@ -15,7 +15,7 @@ use store::retraining::{AttemptRow, Ended, PolicyRow};
 
 use super::attempts::note_failure;
 use super::{Change, RETRAINER, lock_model, record, tell};
-use crate::{Platform, deployments, rollouts};
+use crate::{Limits, Platform, deployments, rollouts, training_runs};
 
 /// Says whether it ended the attempt; somebody else may have.
 pub(super) async fn judge(platform: &Platform, id: RetrainingAttemptId) -> Result<bool> {
@@ -36,7 +36,9 @@ pub(super) async fn judge(platform: &Platform, id: RetrainingAttemptId) -> Resul
         return Ok(false);
     };
     let outcome = match status {
-        RunStatus::Succeeded => succeeded(&mut tx, now, &row, policy.as_ref()).await?,
+        RunStatus::Succeeded => {
+            succeeded(&mut tx, &platform.limits, now, &row, policy.as_ref()).await?
+        }
         RunStatus::Cancelled => {
             Outcome::of(AttemptStatus::Cancelled, "its training run was cancelled")
         }
@@ -91,6 +93,7 @@ impl Outcome {
 /// There is a new version: what it is worth, and what to do with it.
 async fn succeeded(
     conn: &mut Conn,
+    limits: &Limits,
     now: Timestamp,
     row: &AttemptRow,
     policy: Option<&PolicyRow>,
@@ -122,7 +125,7 @@ async fn succeeded(
     if policy.deployment.as_ref() != Some(name) {
         return keep("the policy is for another deployment by now");
     }
-    let circumstances = match circumstances(conn, row, policy, name, version).await? {
+    let circumstances = match circumstances(conn, limits, row, policy, name, version).await? {
         Ok(circumstances) => circumstances,
         Err(reason) => return keep(&reason),
     };
@@ -150,6 +153,20 @@ async fn succeeded(
     Ok(with(AttemptStatus::Proposed, note, None))
 }
 
+/// Whether the policy would not train this any more, since somebody has changed what it trains or the dataset is gone.
+async fn is_outdated(
+    conn: &mut Conn,
+    limits: &Limits,
+    row: &AttemptRow,
+    policy: &PolicyRow,
+) -> Result<bool> {
+    let Some(made) = spec_of_run(conn, row.attempt.training_run).await? else {
+        return Ok(true);
+    };
+    let wanted = &policy.training;
+    Ok(!training_runs::would_make(conn, limits, row.project, wanted, &made).await?)
+}
+
 async fn supersede(conn: &mut Conn, model: ModelId, name: &Name, version: i32) -> Result<()> {
     let reason = format!("v{version} took its place");
     store::retraining::supersede(conn, model, name, &reason).await?;
@@ -159,6 +176,7 @@ async fn supersede(conn: &mut Conn, model: ModelId, name: &Name, version: i32) -
 /// How things stand on the deployment, which is locked from here on; or why there is nothing to be done on it.
 async fn circumstances(
     conn: &mut Conn,
+    limits: &Limits,
     row: &AttemptRow,
     policy: &PolicyRow,
     name: &Name,
@@ -195,6 +213,7 @@ async fn circumstances(
         active_canary: active.map(|rollout| rollout.canary_version),
         new_inputs,
         is_paused: policy.pause_reason.is_some(),
+        is_outdated: is_outdated(conn, limits, row, policy).await?,
     }))
 }
 

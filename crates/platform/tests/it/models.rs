@@ -32,9 +32,15 @@ async fn aliases_point_move_and_go_with_a_ledger_row_each() {
     }
     let wrong = models::set_alias(&test, &admin, &project, &model, &champion, 3).await;
     assert!(matches!(wrong, Err(Error::NotFound { .. })));
+    let newest = models::trained(&test, &admin, &project, &model, 1)
+        .await
+        .unwrap();
+    assert_eq!((newest.len(), newest[0].version), (1, 2));
+    assert_eq!(newest[0].dataset.as_ref().map(Name::as_str), Some("t"));
     let version = models::get_version(&test, &admin, &project, &model, 2)
         .await
         .unwrap();
+    assert_eq!(newest[0].target, version.signature.output.name);
     assert_eq!(version.aliases, std::slice::from_ref(&champion));
     assert!(version.evaluation.is_some());
     let list = models::list(&test, &admin, &project, &PageRequest::default())

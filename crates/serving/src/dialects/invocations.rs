@@ -51,11 +51,11 @@ impl Dialect for Invocations {
         })
     }
 
-    /// As rows of named values, like those of Volary's own shape; without names where the client gave none.
-    fn inputs(&self, _: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
+    /// As rows of named values, like those of Volary's own shape; with the signature's names where the client gave none.
+    fn inputs(&self, predictor: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Json => json::inputs(body),
-            Self::Csv => csv::inputs(body),
+            Self::Json => json::inputs(predictor, body),
+            Self::Csv => csv::inputs(predictor, body),
         }
     }
 }

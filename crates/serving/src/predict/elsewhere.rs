@@ -67,9 +67,12 @@ pub(super) async fn attempt_in_batch<D: Dialect>(
     let rows = std::mem::take(&mut read.rows);
     let computed = if predictor.remote().is_some() {
         let predictions = elsewhere(version, &predictor, place, request, &rows).await;
-        let predictions = predictions.map_err(|trouble| match trouble {
-            Trouble::Crowded => Failed::Crowded(trouble.error(&version.model, version.number)),
-            trouble => Failed::Engine(trouble),
+        let predictions = predictions.map_err(|trouble| match (trouble.of_caller(), trouble) {
+            (Some(error), _) => Failed::Refused(vec![error]),
+            (None, Trouble::Crowded) => {
+                Failed::Crowded(Trouble::Crowded.error(&version.model, version.number))
+            }
+            (None, trouble) => Failed::Engine(trouble),
         });
         Computed {
             predictions: predictions?,

@@ -99,7 +99,8 @@ async fn ask(
         return Ok(());
     };
     let body = infer(remote, predictor, &checked, inputs.as_deref()).map_err(NotAsked::Trouble)?;
-    let answer = line.infer(body, deadline).await;
+    let longest = reply::longest(predictor, rows.len());
+    let answer = line.infer(body, longest, deadline).await;
     let answer = answer.map_err(NotAsked::Trouble)?;
     reply::predictions(remote, predictor, rows.len(), &answer)
         .map(drop)

@@ -1,9 +1,11 @@
 //! What an engine answered, as numbers. None of it is believed before it was looked at.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use model::{Predictor, Remote, RemoteAnswer};
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
@@ -11,6 +13,13 @@ use super::Trouble;
 
 /// How far probabilities may be off what probabilities are: engines count with few digits.
 const TOLERANCE: f64 = 0.01;
+/// Longest answer of all, in bytes.
+const LONGEST: usize = 16 << 20;
+/// What an answer may have besides its data, and what a number in them may take with its blanks, in bytes.
+const BESIDES: usize = 64 << 10;
+const NUMBER: usize = 64;
+/// A byte of a text takes as many where it is escaped.
+const ESCAPED: usize = 6;
 
 #[derive(Deserialize)]
 struct Reply<'a> {
@@ -25,6 +34,16 @@ struct Output<'a> {
     shape: Vec<i64>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+}
+
+/// How long an answer for so many rows may be, in bytes: nobody reads more of it.
+pub(super) fn longest(predictor: &Predictor, rows: usize) -> usize {
+    let classes = predictor.classes().unwrap_or_default();
+    let label = classes.iter().map(String::len).max().unwrap_or_default();
+    let row = predictor.width() * NUMBER + label * ESCAPED;
+    rows.saturating_mul(row)
+        .saturating_add(BESIDES)
+        .min(LONGEST)
 }
 
 /// The predictions of so many rows: as many finite numbers for each as the model gives, row by row.
@@ -95,18 +114,59 @@ fn is_shape(shape: &[i64], rows: usize, each: usize) -> bool {
     }
 }
 
-/// In one array, or in one for each row.
+/// What stands in one array, or in one for each row: exactly so many. No more is kept of it while it is read, whatever it holds.
+fn elements(data: &str, count: usize) -> Option<Vec<&RawValue>> {
+    let mut elements = Vec::new();
+    for outer in array(data, count)? {
+        if outer.get().starts_with('[') {
+            elements.extend(array(outer.get(), count - elements.len())?);
+        } else {
+            elements.push(outer);
+        }
+        if elements.len() > count {
+            return None;
+        }
+    }
+    (elements.len() == count).then_some(elements)
+}
+
+/// `None` for what is no array, or has more elements than `most`.
+fn array(text: &str, most: usize) -> Option<Vec<&RawValue>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let elements = (&mut deserializer).deserialize_seq(AtMost(most)).ok()?;
+    deserializer.end().ok()?;
+    Some(elements)
+}
+
+struct AtMost(usize);
+
+impl<'de> Visitor<'de> for AtMost {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of at most {} elements", self.0)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = items.next_element::<&'de RawValue>()? {
+            if elements.len() == self.0 {
+                return Err(A::Error::custom("more elements"));
+            }
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+}
+
 fn numbers(data: &str, count: usize) -> Result<Vec<f64>, &'static str> {
     const WRONG: &str = "its data are not as many numbers as its shape says";
-    let numbers = if let Ok(numbers) = serde_json::from_str::<Vec<f64>>(data) {
-        numbers
-    } else {
-        let rows: Vec<Vec<f64>> = serde_json::from_str(data).map_err(|_| WRONG)?;
-        rows.concat()
-    };
-    if numbers.len() != count {
-        return Err(WRONG);
-    }
+    let elements = elements(data, count).ok_or(WRONG)?;
+    let numbers = elements
+        .into_iter()
+        .map(|element| serde_json::from_str::<f64>(element.get()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| WRONG)?;
     if numbers.iter().any(|number| !number.is_finite()) {
         return Err("it has a number that is not finite");
     }
@@ -126,20 +186,17 @@ fn check_probabilities(row: &[f64]) -> Result<(), &'static str> {
 /// A probability of 1 for the class of each row: the engine tells no more.
 fn labels(data: &str, rows: usize, classes: &[String]) -> Result<Vec<f64>, &'static str> {
     const WRONG: &str = "its data are not as many labels as its shape says";
-    let labels: Vec<Json> = serde_json::from_str(data).map_err(|_| WRONG)?;
-    let labels: Vec<Json> = labels
-        .into_iter()
-        .flat_map(|label| match label {
-            Json::Array(inner) => inner,
-            label => vec![label],
-        })
-        .collect();
-    if labels.len() != rows {
-        return Err(WRONG);
-    }
+    let labels = elements(data, rows).ok_or(WRONG)?;
     let mut numbers = vec![0.0; rows * classes.len()];
-    for (label, row) in labels.iter().zip(numbers.chunks_mut(classes.len().max(1))) {
-        let text = match label {
+    for (label, row) in labels
+        .into_iter()
+        .zip(numbers.chunks_mut(classes.len().max(1)))
+    {
+        if label.get().starts_with(['[', '{']) {
+            return Err(WRONG);
+        }
+        let label: Json = serde_json::from_str(label.get()).map_err(|_| WRONG)?;
+        let text = match &label {
             Json::String(text) => Cow::Borrowed(text.as_str()),
             Json::Number(_) | Json::Bool(_) => Cow::Owned(label.to_string()),
             Json::Null | Json::Array(_) | Json::Object(_) => return Err(WRONG),
@@ -213,6 +270,15 @@ mod tests {
         prop::collection::vec(prop_oneof![cell, row], 0..7).prop_map(Json::Array)
     }
 
+    #[test]
+    fn an_answer_is_no_longer_than_its_rows_need() {
+        let (_, predictor) = remote(RemoteAnswer::Probabilities, 3);
+        assert_eq!(longest(&predictor, 1), (64 << 10) + 3 * 64 + 6);
+        assert_eq!(longest(&predictor, 10), (64 << 10) + 10 * (3 * 64 + 6));
+        assert_eq!(longest(&predictor, 1 << 20), 16 << 20);
+        assert_eq!(longest(&predictor, usize::MAX), 16 << 20);
+    }
+
     proptest! {
         #[test]
         fn what_is_taken_is_finite_and_as_much_as_was_asked_for(
@@ -227,6 +293,30 @@ mod tests {
                 prop_assert_eq!(numbers.len(), rows * width);
                 prop_assert!(numbers.iter().all(|number| number.is_finite()));
                 prop_assert_eq!(shape[0], rows as i64);
+            }
+        }
+
+        #[test]
+        fn as_many_elements_are_read_as_were_asked_for(data in cells(), count in 0..9_usize) {
+            let text = data.to_string();
+            let flat: Vec<Json> = data
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|cell| match cell {
+                    Json::Array(inner) => inner.clone(),
+                    cell => vec![cell.clone()],
+                })
+                .collect();
+            let read = elements(&text, count).map(|elements| {
+                let read = elements.into_iter().map(|element| serde_json::from_str(element.get()).unwrap());
+                read.collect::<Vec<Json>>()
+            });
+            // Rows that hold nothing count, too.
+            if flat.len() == count && data.as_array().unwrap().len() <= count {
+                prop_assert_eq!(read, Some(flat));
+            } else {
+                prop_assert_eq!(read, None);
             }
         }
 

@@ -59,7 +59,8 @@ impl Texts {
 /// The body of a request for these rows. `inputs` are the same rows as JSON, as they were sent.
 ///
 /// # Errors
-/// None for rows that were checked, with the inputs that they were made of.
+/// `Unsaid` where the inputs have no text for what the signature does not name; none for rows that were checked, with the inputs
+/// that they were made of.
 pub fn infer(
     remote: &Remote,
     predictor: &Predictor,
@@ -73,6 +74,9 @@ pub fn infer(
         _ => None,
     };
     let fields = &predictor.signature().inputs;
+    if has_others {
+        check_others(fields, rows, texts.as_ref())?;
+    }
     let mut first = 0;
     let mut tensors = Vec::with_capacity(remote.tensors.len());
     for tensor in &remote.tensors {
@@ -108,6 +112,21 @@ pub fn infer(
     };
     serde_json::to_vec(&request)
         .map_err(|_| Trouble::Malformed("the rows can not be written as a request".to_owned()))
+}
+
+fn check_others(fields: &[InputField], rows: &Rows, texts: Option<&Texts>) -> Result<(), Trouble> {
+    for (place, row) in rows.iter().enumerate() {
+        for (input, value) in fields.iter().zip(row) {
+            let is_said = || texts.is_some_and(|texts| texts.text(place, &input.name).is_some());
+            if *value == Value::Category(OTHER) && !is_said() {
+                return Err(Trouble::Unsaid {
+                    row: place,
+                    input: input.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Serialize for Data<'_> {
@@ -167,5 +186,87 @@ impl Serialize for Cell<'_> {
             }
             (Value::Number(number), _) => serializer.serialize_f32(number as f32),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::models::{OutputField, RemoteEndpoint, RemoteProtocol, Signature};
+    use model::{Artifact, Body, RemoteAnswer};
+    use serde_json::json;
+
+    use super::*;
+
+    fn remote() -> (Remote, Predictor) {
+        let place = InputField {
+            name: "a/place".to_owned(),
+            kind: ColumnType::String,
+            nullable: true,
+            categories: Some(vec!["INLAND".to_owned()]),
+            min: None,
+            max: None,
+            format: None,
+            impute: None,
+            unseen: None,
+            transform: None,
+            example: None,
+        };
+        let remote = Remote {
+            endpoint: RemoteEndpoint {
+                protocol: RemoteProtocol::OipV2,
+                url: "http://a".to_owned(),
+                model: "m".to_owned(),
+                version: None,
+                timeout_ms: None,
+            },
+            tensors: vec![RemoteTensor {
+                name: "a/place".to_owned(),
+                datatype: Datatype::Bytes,
+                columns: 1,
+                is_matrix: false,
+            }],
+            output: "y".to_owned(),
+            answer: RemoteAnswer::Number,
+        };
+        let predictor = Predictor::new(&Artifact {
+            algorithm: "remote".to_owned(),
+            params: serde_json::Map::new(),
+            signature: Signature {
+                inputs: vec![place],
+                output: OutputField::regression("y"),
+            },
+            body: Body::Remote(remote.clone()),
+            background: None,
+        });
+        (remote, predictor)
+    }
+
+    #[test]
+    fn a_text_goes_as_it_came_and_one_that_nobody_knows_is_the_caller_s_to_mend() {
+        let (remote, predictor) = remote();
+        let mut rows = Rows::of_width(1);
+        for value in [Value::Category(0), Value::Missing, Value::Category(OTHER)] {
+            rows.push(&[value]);
+        }
+        let sent = |texts: &Json| {
+            let inputs = texts.to_string();
+            infer(&remote, &predictor, &rows, Some(inputs.as_bytes()))
+        };
+        let body = sent(&json!([{}, {}, {"a/place": "12345"}])).unwrap();
+        let body: Json = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["inputs"][0]["data"], json!(["INLAND", null, "12345"]));
+        for texts in [
+            json!([{}, {}, {"a/place": 12345}]),
+            json!([{}, {}, ["12345"]]),
+            json!([]),
+        ] {
+            let trouble = sent(&texts).unwrap_err();
+            let error = trouble.of_caller().unwrap();
+            assert_eq!(
+                (error.pointer.as_str(), error.row),
+                ("/inputs/a~1place", Some(2))
+            );
+        }
+        assert!(infer(&remote, &predictor, &rows, None).is_err());
     }
 }

@@ -159,13 +159,32 @@ fn the_log_has_rows_of_named_values() {
     ] {
         assert_eq!(logged(Invocations::Json, body), expected, "{body}");
     }
-    let found = logged(Invocations::Csv, "place,rooms\nINLAND,3\n,4\n");
+    assert_eq!(
+        logged(Invocations::Csv, "place,rooms\nINLAND,3\n,4\n"),
+        expected
+    );
+    // Which of them are numbers, the signature says and not their looks.
+    assert_eq!(
+        logged(
+            Invocations::Csv,
+            "place,area,flag\n12345,12345,True\ntrue,1e2,false\n"
+        ),
+        json!([
+            {"place": "12345", "area": 12345.0, "flag": true},
+            {"place": "true", "area": 100.0, "flag": false},
+        ])
+    );
+    let found = logged(
+        Invocations::Json,
+        r#"{"inputs":[[3,1.5,"INLAND",null],[4,null,"5",true]]}"#,
+    );
     assert_eq!(
         found,
-        json!([{"place": "INLAND", "rooms": 3.0}, {"place": null, "rooms": 4.0}])
+        json!([
+            {"rooms": 3, "area": 1.5, "place": "INLAND", "flag": null},
+            {"rooms": 4, "area": null, "place": "5", "flag": true},
+        ])
     );
-    let found = logged(Invocations::Json, r#"{"inputs":[[3,"INLAND"]]}"#);
-    assert_eq!(found, json!([[3, "INLAND"]]));
 }
 
 #[test]

@@ -119,6 +119,25 @@ pub async fn take_lost(conn: &mut Conn, lease: Duration) -> Result<Option<TakenP
     row.map(TryInto::try_into).transpose()
 }
 
+/// Holds predictions for longer than they were taken for.
+pub async fn hold(conn: &mut Conn, fences: &[Fence], lease: Duration) -> Result<()> {
+    let (ids, attempts): (Vec<Uuid>, Vec<i32>) = fences
+        .iter()
+        .map(|fence| (fence.prediction.0, fence.attempt))
+        .unzip();
+    sqlx::query!(
+        "UPDATE async_predictions p SET lease_until = now() + $3
+         FROM unnest($1::uuid[], $2::integer[]) AS n (id, attempt)
+         WHERE p.id = n.id AND p.attempt = n.attempt AND p.state = 'running'",
+        &ids,
+        &attempts,
+        interval(lease)?,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Ends predictions. Those that are missing from the answer were no longer these attempts': nothing of them was written.
 pub async fn finish(
     conn: &mut Conn,

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use domain::datasets::DataFormat;
+use domain::retraining::Comparison;
 use domain::training_runs::Algorithm;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
-use trainer::ScoreSpec;
-use trainer::child::{self, ChildLimits, ChildMessage, ChildRequest};
+use trainer::child::{self, ChildLimits, ChildMessage, ChildRequest, TrainedModel};
+use trainer::{Rival, ScoreSpec};
 
 use crate::{TestFile, california_housing, csv, spec, spec_of};
 
@@ -138,6 +139,41 @@ fn a_model_lies_where_it_was_asked_for() {
             .iter()
             .any(|message| matches!(message, ChildMessage::Log { .. }))
     );
+}
+
+/// A child that ends while it compares has told of its model already.
+#[test]
+fn a_model_is_told_before_it_is_compared() {
+    let file = california_housing();
+    let (output, mut live) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+    let trained = file.train(&spec("median_house_value")).unwrap();
+    live.write_all(&trained.artifact).unwrap();
+    let profile = file.profile().unwrap();
+    let mut request = train_request(&file, output.path(), LIMITS);
+    if let ChildRequest::Train { rival, .. } = &mut request {
+        *rival = Some(Rival {
+            artifact: live.path().to_owned(),
+            types: profile.columns.iter().map(|column| column.kind).collect(),
+        });
+    }
+    let (messages, _) = ask(&request);
+    let told: Vec<&TrainedModel> = messages
+        .iter()
+        .filter_map(|message| match message {
+            ChildMessage::Trained(told) => Some(&**told),
+            _ => None,
+        })
+        .collect();
+    let [first, last] = told[..] else {
+        panic!("{messages:?}")
+    };
+    assert!(matches!(messages.last(), Some(ChildMessage::Trained(_))));
+    assert!(matches!(last.comparison, Some(Comparison::Compared(_))));
+    let without = TrainedModel {
+        comparison: None,
+        ..last.clone()
+    };
+    assert_eq!(*first, without);
 }
 
 /// Also with little memory, on threads of its own, and confined.

@@ -310,13 +310,17 @@ where
         let large = found.gate().enter().await.map_err(overloaded)?;
         let state = state.clone();
         let deadline = call.until();
-        let work = tokio::task::spawn_blocking(move || {
-            let answer = work.run_here(&state, &found, deadline);
-            // Not before the work ends, even when its client has gone away.
-            drop((turn, large));
-            answer.map(|answer| (answer, found))
-        });
-        work.await.map_err(Error::internal)??
+        if found.is_remote() {
+            Box::pin(work.run_elsewhere(state, found, deadline, turn, large)).await?
+        } else {
+            let work = tokio::task::spawn_blocking(move || {
+                let answer = work.run(&state, &found);
+                // Not before the work ends, even when its client has gone away.
+                drop((turn, large));
+                answer.map(|answer| (answer, found))
+            });
+            work.await.map_err(Error::internal)??
+        }
     } else if found.gains_from_batches() {
         let deadline = call.until();
         // Boxed, so that a request that is computed by itself carries none of this.

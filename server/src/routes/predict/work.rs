@@ -1,8 +1,11 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
-use domain::{Result, Timestamp};
+use domain::{Error, Result, Timestamp};
 use serving::dialects::Dialect;
+use serving::gate::Turn;
 use serving::predict::{self, Answer, Forced};
 use serving::remote::Deadline;
 use tokio::runtime::Handle;
@@ -21,6 +24,40 @@ pub(super) struct Work<D> {
     pub(super) forced: Option<Forced>,
     pub(super) now: Timestamp,
     pub(super) arrived: Instant,
+}
+
+/// An answer on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<(Answer, Found)>> + Send>>;
+
+impl<D: Dialect + Send + Sync + 'static> Work<D> {
+    /// Of another engine. The body is read, and the request written, on a thread that may take its time; the engine is waited for
+    /// without that thread, and without `large`, for others to have. `turn` is held until there is an answer.
+    pub(super) async fn run_elsewhere(
+        self,
+        state: AppState,
+        found: Found,
+        deadline: Deadline,
+        turn: Option<Turn>,
+        large: Turn,
+    ) -> Result<(Answer, Found)> {
+        let mut answering: Answering = Box::pin(async move {
+            let _turn = turn;
+            let answer = self.run_in_batch(&state, &found, deadline).await?;
+            Ok((answer, found))
+        });
+        let begun = tokio::task::spawn_blocking(move || {
+            // It first waits for anything when the request is on its way. Who polls it next hears when to go on.
+            let ended = answering
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            drop(large);
+            (ended, answering)
+        });
+        match begun.await.map_err(Error::internal)? {
+            (Poll::Ready(answered), _) => answered,
+            (Poll::Pending, answering) => answering.await,
+        }
+    }
 }
 
 impl<D: Dialect> Work<D> {

@@ -104,6 +104,19 @@ async fn every_door_leads_to_the_engine() {
     assert_eq!(answer["predictions"], body!([PRICE, 2.0]));
     assert_eq!(engine.last()["inputs"][2]["data"][1], "INLAND");
 
+    // Texts that look like something else, and rows without names.
+    let table = caller.post("/deployments/price/invocations");
+    let table = table
+        .header("content-type", "text/csv")
+        .body("place,rooms,area\n12345,3,1.5\ntrue,1,0\n");
+    let answer = json(table.send().await.unwrap(), 200).await;
+    assert_eq!(answer["predictions"], body!([7.5, 2.0]));
+    assert_eq!(engine.last()["inputs"][2]["data"], body!(["12345", "true"]));
+    let lists = body!({"instances": [[3, 1.5, "INLAND"], [1, 0, "NEAR BAY"]]});
+    let answer = caller.post("/deployments/price/invocations").json(&lists);
+    let answer = json(answer.send().await.unwrap(), 200).await;
+    assert_eq!(answer["predictions"], body!([7.5, 1002.0]));
+
     let client = Client::connect(caller.app.address).await;
     let answer = client
         .call("ModelInfer")

@@ -61,6 +61,25 @@ async fn a_signature_is_what_the_engine_says_and_what_is_given() {
     assert_eq!(again["sha256"], version["sha256"]);
 }
 
+/// Bodies of the same length are told apart.
+#[tokio::test]
+async fn an_idempotency_key_is_for_one_engine() {
+    let (caller, engine) = (Caller::start().await, Engine::of_prices().await);
+    let make = async |new: &Value| {
+        let post = caller.post(&format!("{MODELS}/price/versions"));
+        let post = post.header("idempotency-key", "k").json(new);
+        post.send().await.unwrap()
+    };
+    let first = json(make(&named(&engine)).await, 201).await;
+    let again = make(&named(&engine)).await;
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(json(again, 201).await, first);
+    let mut other = named(&engine);
+    other["remote"]["model"] = body!("n");
+    let refused = problem(make(&other).await, 409).await;
+    assert_eq!(refused["error_code"], "idempotency_key_reused");
+}
+
 #[tokio::test]
 async fn columns_of_a_matrix_are_named_by_who_makes_the_version() {
     let caller = Caller::start().await;

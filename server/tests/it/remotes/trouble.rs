@@ -42,6 +42,17 @@ async fn what_an_engine_does_wrong_is_told_without_its_words() {
         (price(body!([1]), body!(["1"])), 502, "engine_failed"),
         (price(body!([1]), body!([null])), 502, "engine_failed"),
         (
+            price(body!([1]), Value::Array(vec![body!([]); 10_000])),
+            502,
+            "engine_failed",
+        ),
+        // Longer than one number needs.
+        (
+            price(body!([1]), body!("x".repeat(80 << 10))),
+            502,
+            "engine_failed",
+        ),
+        (
             Mode::Text("{\"outputs\": [{\"name\": \"price\", \"shape\": [1], \"data\": [1e999]}]}"),
             502,
             "engine_failed",
@@ -245,4 +256,63 @@ async fn a_prediction_that_nobody_waits_for_waits_for_the_engine() {
     .await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
     assert_eq!(ended["result"]["predictions"], body!([PRICE]));
+}
+
+#[tokio::test]
+async fn an_engine_that_is_slow_keeps_back_no_prediction_of_another() {
+    let (caller, fast) = (Caller::start().await, Engine::of_prices().await);
+    let slow = Engine::of_prices().await;
+    caller.connect(&fast, body!({})).await;
+    caller.connect(&slow, body!({})).await;
+    caller.deploy_as("fast", 1).await;
+    caller.deploy_as("slow", 2).await;
+    slow.set(Mode::Never);
+    let later = async |name: &str| {
+        let later = caller.ask(&format!("/predict/{name}/async"));
+        let later = later.send().await.unwrap();
+        let path = later.headers()["location"].to_str().unwrap().to_owned();
+        json(later, 202).await;
+        path
+    };
+    let (mut waiting, mut ending) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        waiting.push(later("slow").await);
+        ending.push(later("fast").await);
+    }
+    for path in ending {
+        let ended = testkit::until("the fast engine's answer", async || {
+            let prediction = caller.get(&path).await;
+            (prediction["status"] == "succeeded").then_some(prediction)
+        })
+        .await;
+        assert_eq!(ended["result"]["predictions"], body!([PRICE]));
+    }
+    for path in waiting {
+        let status = caller.get(&path).await["status"].clone();
+        assert!(status == "queued" || status == "running", "{status}");
+    }
+    // What ends with the server is put back, and not lost until a lease ends.
+    caller.app.stop().await;
+}
+
+#[tokio::test]
+async fn large_requests_that_wait_for_an_engine_keep_out_no_others() {
+    let (caller, engine) = served(body!({})).await;
+    engine.set(Mode::Never);
+    let before = engine.seen().len();
+    let rows: Vec<Value> = (0..2000).map(|_| super::row()).collect();
+    let large = body!({ "inputs": rows });
+    let turns = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut asked = Vec::new();
+    for count in 1..=turns + 1 {
+        let ask = caller.post("/predict/price").json(&large);
+        asked.push(tokio::spawn(ask.send()));
+        testkit::until("the engine to be asked", async || {
+            (engine.seen().len() == before + count).then_some(())
+        })
+        .await;
+    }
+    for ask in asked {
+        ask.abort();
+    }
 }

@@ -136,6 +136,27 @@ async fn nothing_starts_while_paused_and_what_came_due_then_is_passed_over() {
     assert_eq!(ground.ledger("retraining.resumed").await.len(), 1);
 }
 
+#[tokio::test]
+async fn a_clock_that_was_put_back_makes_nothing_due_again() {
+    let ground = Ground::new(&["noise"]).await;
+    let clock = &ground.app.platform.clock;
+    ground
+        .policy(policy(body!({ "schedule": "0 * * * *" })))
+        .await;
+    clock.advance(HOUR);
+    ground.ended_after(0).await;
+    clock.advance(-HOUR / 2);
+    ground.post(&format!("{RETRAINING}/pause"), 200).await;
+    ground.post(&format!("{RETRAINING}/resume"), 200).await;
+    // Each hour is a moment of this one, too.
+    ground
+        .policy(policy(body!({ "schedule": "0 */1 * * *" })))
+        .await;
+    clock.advance(HOUR / 2);
+    ground.tick().await;
+    assert_eq!(ground.attempts().await.len(), 1);
+}
+
 /// A canary that callers can not serve yet is not started by itself.
 #[tokio::test]
 async fn a_version_that_takes_more_is_only_proposed() {

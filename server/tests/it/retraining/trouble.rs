@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use super::{Ground, RETRAINING, policy, table, training};
+use super::{Ground, RETRAINING, merged, policy, table, training};
 
 const HOUR: i64 = 3600;
 
@@ -140,6 +140,31 @@ async fn a_deployment_that_is_gone_is_told_and_breaks_nothing() {
     assert_eq!(ground.get(RETRAINING).await["problems"], body!([]));
     let attempt = ground.attempt().await;
     assert_eq!(attempt["status"], "proposed", "{attempt}");
+}
+
+/// What it has trained by then is nothing that the policy as it is now would make.
+#[tokio::test]
+async fn a_policy_that_is_changed_while_it_trains_starts_no_canary() {
+    let ground = Ground::cautious().await;
+    let canary = body!({ "on_better": "start_canary" });
+    ground.policy(policy(canary.clone())).await;
+    let begun = ground.post(&format!("{RETRAINING}/run"), 202).await;
+    let changed = body!({ "training": training(body!({ "split": { "seed": 7 } })) });
+    ground.policy(merged(policy(canary), changed)).await;
+    ground
+        .run_ended(begun["training_run"].as_str().unwrap())
+        .await;
+    let attempt = ground.ended().await;
+    if attempt["status"] == "canary_started" {
+        // The training was quicker than the change.
+        return;
+    }
+    assert_eq!(attempt["status"], "proposed", "{attempt}");
+    assert_eq!(
+        attempt["reason"],
+        "it did not start by itself, since the policy would not train the same again"
+    );
+    assert!(ground.get("/deployments/price").await["rollout"].is_null());
 }
 
 /// Deleting the policy does not stop what it has started, and nothing becomes of it.

@@ -33,14 +33,23 @@ pub(super) fn read(predictor: &Predictor, body: &[u8]) -> Result<Rows, Vec<Field
     collect(predictor, rows)
 }
 
-/// What is a number and what is a text, only the signature knows: here it is told from the looks.
-pub(super) fn inputs(body: &[u8]) -> Option<Vec<u8>> {
+/// What is a number and what is a text, the signature says.
+pub(super) fn inputs(predictor: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
     let mut records = Records::of(body, usize::MAX).ok()?;
     let columns = records.header().ok()?;
+    let kinds: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(position, name)| predictor.kind(predictor.slot_near(position, name)?))
+        .collect();
     let mut rows = Vec::new();
     while let Some(cells) = records.next().ok()? {
         let columns = columns.iter().map(String::as_str);
-        let row: BTreeMap<_, _> = columns.zip(cells.into_iter().map(guess)).collect();
+        let cells = kinds
+            .iter()
+            .zip(cells)
+            .map(|(kind, text)| json(*kind, text));
+        let row: BTreeMap<_, _> = columns.zip(cells).collect();
         rows.push(row);
     }
     serde_json::to_vec(&rows).ok()
@@ -58,15 +67,6 @@ fn json(kind: Option<ColumnType>, text: &str) -> Json {
         Some(ColumnType::String) | None => None,
     };
     read.unwrap_or_else(|| Json::from(text))
-}
-
-fn guess(text: &str) -> Json {
-    if is_missing(text) {
-        return Json::Null;
-    }
-    number(text)
-        .or_else(|| boolean(text))
-        .unwrap_or_else(|| Json::from(text))
 }
 
 /// The words that an upload has for a missing value, so that training and predicting read one file the same way.

@@ -56,18 +56,15 @@ pub(super) fn read(predictor: &Predictor, body: &[u8]) -> Result<Rows, Vec<Field
     }
 }
 
-pub(super) fn inputs(body: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn inputs(predictor: &Predictor, body: &[u8]) -> Option<Vec<u8>> {
     let body = without_nan(body);
     let written = match table(&body).ok()? {
-        Table::Records(rows)
-        | Table::Lists {
-            columns: None,
-            rows,
-        } => serde_json::to_vec(&rows),
-        Table::Lists {
-            columns: Some(names),
-            rows,
-        } => {
+        Table::Records(rows) => serde_json::to_vec(&rows),
+        Table::Lists { columns, rows } => {
+            let names = columns.unwrap_or_else(|| {
+                let inputs = predictor.signature().inputs.iter();
+                inputs.map(|input| input.name.clone()).collect()
+            });
             let rows = rows
                 .into_iter()
                 .map(|row| Some(named(&names, &cells(row)?)));
