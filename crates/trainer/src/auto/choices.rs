@@ -44,10 +44,12 @@ pub(super) fn choices(lesson: &Lesson<'_>, rows: &[u32]) -> Vec<Choice> {
     }
     all.push((Named::GradientBoosting, json!({"budget": 0.5})));
     all.push((Named::RandomForest, json!({"trees": 100})));
-    all.push((Named::GradientBoosting, json!({})));
-    if !is_small {
-        all.push((Named::GradientBoosting, json!({"budget": 1.5})));
+    if is_small {
+        let params = json!({"trees": 200, "feature_share": 0.6, "min_leaf_rows": 1});
+        all.push((Named::RandomForest, params));
     }
+    all.push((Named::GradientBoosting, json!({})));
+    all.push((Named::GradientBoosting, json!({"budget": 1.5})));
     let all = all.into_iter();
     all.filter(|(algorithm, _)| Algorithm::from(*algorithm).serves(task))
         .filter_map(|(algorithm, params)| {
