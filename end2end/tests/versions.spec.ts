@@ -26,10 +26,18 @@ test("runs that are ticked stand beside each other, and other rows are called th
   await trained(page, "decision_tree", 2);
   await page.goto("/p/default/training-runs");
   await hydrated(page);
-  for (const id of [first, second]) {
-    await page.getByRole("checkbox", { name: `Compare run ${id.slice(-8)}` }).check();
-  }
-  await expect(page.getByText("2 are ticked.")).toBeVisible();
+  const box = (id: string) => page.getByRole("checkbox", { name: `Compare run ${id.slice(-8)}` });
+  // The runs of other tests come into the list meanwhile, and may move a row away from below the pointer.
+  await expect(async () => {
+    for (const ticked of await page.getByRole("checkbox", { name: /^Compare run/, checked: true }).all()) {
+      await ticked.uncheck();
+    }
+    await box(first).check();
+    await box(second).check();
+    await expect(box(first)).toBeChecked({ timeout: 500 });
+    await expect(box(second)).toBeChecked({ timeout: 500 });
+    await expect(page.getByText("2 are ticked.")).toBeVisible({ timeout: 500 });
+  }).toPass();
   await page.getByRole("button", { name: "Compare" }).click();
   await expect(page).toHaveURL(new RegExp(`/compare\\?(run=(${first}|${second})&?){2}$`));
   const metrics = page.getByRole("region", { name: "Metrics" });
