@@ -9,6 +9,7 @@ mod speed;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 
 use super::{PROFILES, peers};
 use crate::workspace::Workspace;
@@ -38,33 +39,16 @@ const TABLES: [&str; 17] = [
 const LINEAR: &str = "linear";
 const BOOSTING: &str = "boosting";
 const PREDICTION: &str = "prediction";
-const NAMES: [&str; 20] = [
-    "california",
-    "titanic",
-    "diabetes",
-    "breast_cancer",
-    "wine",
-    "digits",
-    "iris",
-    "friedman1",
-    "friedman2",
-    "friedman3",
-    "few",
-    "blobs",
-    "moons",
-    "rare",
-    "categories",
-    "skewed",
-    "missing",
-    LINEAR,
-    BOOSTING,
-    PREDICTION,
-];
+
+/// All that can be measured.
+fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.into_iter().chain([LINEAR, BOOSTING, PREDICTION])
+}
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// What to measure: the error on a table's held-out rows, the speed of an algorithm, or that of a prediction
-    #[arg(long, value_delimiter = ',', value_parser = NAMES, default_values_t = NAMES.map(str::to_owned))]
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(names()), default_values_t = names().map(str::to_owned))]
     only: Vec<String>,
     /// How long `auto` may take with a table
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=3600))]
