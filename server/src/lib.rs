@@ -9,6 +9,7 @@ pub mod demo;
 pub mod error;
 pub mod exports;
 pub mod extract;
+pub mod histograms;
 pub mod imports;
 pub mod jobs;
 pub mod listen;

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::exports::Exports;
+use crate::histograms::Histograms;
 use crate::imports::Imports;
 use crate::middleware::login_limit::LoginLimits;
 use crate::outbound::Outbound;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub events: EventHub,
     pub async_predictions: PredictionHub,
     pub readiness: Readiness,
+    /// Of what the recorder counts.
+    pub histograms: Histograms,
     pub login_limits: LoginLimits,
     /// For every call to an address that somebody else named.
     pub outbound: Arc<Outbound>,
@@ -110,6 +113,7 @@ impl AppState {
             events: EventHub::default(),
             async_predictions: PredictionHub::default(),
             readiness: Readiness::default(),
+            histograms: Histograms::default(),
             login_limits: LoginLimits::default(),
             outbound,
             exports: Exports::default(),

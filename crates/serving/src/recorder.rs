@@ -21,8 +21,8 @@ use crate::remote::Engines;
 
 pub use counters::{Counters, Counts, Outcome, Subject};
 
-/// Sampled predictions that wait for the next flush, at most.
-const MAX_SAMPLES: usize = 1000;
+/// Sampled predictions that wait for the next flush, at most: the database has other things to do, and more of them tell no more.
+const MAX_SAMPLES: usize = 250;
 /// The log has no room for a request with a larger body, in bytes.
 const MAX_SAMPLE_BYTES: usize = 64 << 10;
 /// Nor for one of which more is predicted: each class of each row is a number.
@@ -31,7 +31,7 @@ const MAX_SAMPLE_NUMBERS: usize = 10_000;
 const MAX_PENDING: usize = 100_000;
 
 /// One sampled prediction, its inputs not parsed yet: that is the flush's work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     pub request_id: String,
     pub deployment: Option<DeploymentId>,
@@ -48,7 +48,6 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// `None` when the inputs are not JSON: never, for a request that was answered.
     fn parse(self, redacted: &[String]) -> Option<PredictionRecord> {
         let mut inputs: Value = serde_json::from_slice(&self.inputs).ok()?;
         match &mut inputs {
@@ -87,12 +86,13 @@ fn redact(row: &mut Value, redacted: &[String]) {
 pub struct Batch {
     pub rollups: Vec<Rollup>,
     pub samples: Vec<RolloutSample>,
-    pub predictions: Vec<PredictionRecord>,
+    /// To be read by [`Recorder::read`].
+    pub logged: Vec<Sample>,
 }
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.rollups.is_empty() && self.samples.is_empty() && self.predictions.is_empty()
+        self.rollups.is_empty() && self.samples.is_empty() && self.logged.is_empty()
     }
 }
 
@@ -262,7 +262,7 @@ impl Recorder {
     /// Takes what is to be stored.
     pub fn drain(&self) -> Batch {
         let Pending { rollups, samples } = std::mem::take(&mut *lock(&self.pending));
-        let predictions = std::mem::take(&mut *lock(&self.samples));
+        let logged = std::mem::take(&mut *lock(&self.samples));
         Batch {
             rollups: rollups
                 .into_iter()
@@ -287,11 +287,13 @@ impl Recorder {
                     stats,
                 })
                 .collect(),
-            predictions: predictions
-                .into_iter()
-                .filter_map(|sample| sample.parse(&self.redacted))
-                .collect(),
+            logged,
         }
+    }
+
+    /// What the log keeps of a prediction; nothing if its inputs are not JSON, which those of an answered request are.
+    pub fn read(&self, sample: Sample) -> Option<PredictionRecord> {
+        sample.parse(&self.redacted)
     }
 
     /// Takes counts back that could not be stored; they are stored with the next ones. Logged predictions are let go.
@@ -336,6 +338,11 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix_seconds(seconds).unwrap()
+    }
+
+    fn read(recorder: &Recorder) -> Vec<PredictionRecord> {
+        let logged = recorder.drain().logged.into_iter();
+        logged.filter_map(|sample| recorder.read(sample)).collect()
     }
 
     #[test]
@@ -420,7 +427,7 @@ mod tests {
                 })
             });
         }
-        let logged = recorder.drain().predictions;
+        let logged = read(&recorder);
         let ids: Vec<_> = logged
             .iter()
             .map(|record| record.request_id.as_str())
@@ -451,7 +458,7 @@ mod tests {
         };
         log(br#"{"name":"Ada","x":1}"#);
         log(br#"[{"x":1},{"name":"Bo","x":2}]"#);
-        let logged = recorder.drain().predictions;
+        let logged = read(&recorder);
         let inputs: Vec<_> = logged
             .iter()
             .map(|record| record.inputs.to_string())
@@ -469,6 +476,6 @@ mod tests {
             log(b"{}");
         }
         assert_eq!((recorder.take_dropped(), recorder.take_dropped()), (7, 0));
-        assert_eq!(recorder.drain().predictions.len(), MAX_SAMPLES);
+        assert_eq!(recorder.drain().logged.len(), MAX_SAMPLES);
     }
 }

@@ -6,51 +6,87 @@ use time::{Date, OffsetDateTime};
 
 use crate::{Conn, Result, text};
 
+/// Rows that go to Postgres in one piece.
+const AT_ONCE: usize = 32;
+
 /// Adds sampled predictions to the log. Those of deployments that are gone are dropped.
 pub async fn add(conn: &mut Conn, records: Vec<PredictionRecord>) -> Result<()> {
-    let mut request_ids = Vec::with_capacity(records.len());
-    let mut deployments = Vec::with_capacity(records.len());
-    let mut versions = Vec::with_capacity(records.len());
-    let mut routes = Vec::with_capacity(records.len());
-    let mut times = Vec::with_capacity(records.len());
-    let mut latencies = Vec::with_capacity(records.len());
-    let mut inputs = Vec::with_capacity(records.len());
-    let mut predictions = Vec::with_capacity(records.len());
-    for record in records {
-        request_ids.push(record.request_id);
-        deployments.push(record.deployment.map(|id| id.0));
-        versions.push(record.model_version.0);
-        routes.push(record.route.as_str().to_owned());
-        times.push(OffsetDateTime::from(record.at));
-        latencies.push(i64::try_from(record.latency_micros).unwrap_or(i64::MAX));
-        inputs.push(text::storable_json(record.inputs));
-        predictions.push(record.predictions);
-    }
-    let days: BTreeSet<Date> = times.iter().map(|at| at.date()).collect();
+    let times = records.iter().map(|record| OffsetDateTime::from(record.at));
+    let days: BTreeSet<Date> = times.map(|at| at.date()).collect();
     for day in days {
         sqlx::query!("SELECT ensure_prediction_day($1)", day)
             .execute(&mut *conn)
             .await?;
     }
-    sqlx::query!(
-        "INSERT INTO predictions (request_id, deployment_id, model_version_id, route, at, latency_micros, inputs, predictions)
-         SELECT n.request_id, n.deployment_id, n.model_version_id, n.route, n.at, n.latency_micros, n.inputs, n.predictions
-         FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::bigint[], $7::jsonb[], $8::jsonb[])
-             AS n (request_id, deployment_id, model_version_id, route, at, latency_micros, inputs, predictions)
-         LEFT JOIN deployments d ON d.id = n.deployment_id
-         WHERE n.deployment_id IS NULL OR d.id IS NOT NULL",
-        &request_ids,
-        &deployments as &[Option<uuid::Uuid>],
-        &versions,
-        &routes,
-        &times,
-        &latencies,
-        &inputs,
-        &predictions as &[Option<serde_json::Value>],
-    )
-    .execute(conn)
-    .await?;
+    let named: BTreeSet<DeploymentId> = records.iter().filter_map(|r| r.deployment).collect();
+    let named: Vec<_> = named.into_iter().map(|id| id.0).collect();
+    let present = sqlx::query_scalar!("SELECT id FROM deployments WHERE id = ANY($1)", &named)
+        .fetch_all(&mut *conn)
+        .await?;
+    // Not checked at compile time, which knows no COPY.
+    let mut copy = conn
+        .copy_in_raw(
+            "COPY predictions (request_id, deployment_id, model_version_id, route, at, latency_micros, inputs, predictions)
+             FROM STDIN",
+        )
+        .await?;
+    let is_present = |record: &PredictionRecord| {
+        record
+            .deployment
+            .is_none_or(|deployment| present.contains(&deployment.0))
+    };
+    let mut records = records.into_iter().filter(is_present).peekable();
+    while records.peek().is_some() {
+        let mut lines = String::new();
+        for record in records.by_ref().take(AT_ONCE) {
+            write_line(&mut lines, record);
+        }
+        copy.send(lines.into_bytes()).await?;
+        // Making the next ones takes a while, in which others have their turn.
+        tokio::task::yield_now().await;
+    }
+    copy.finish().await?;
     Ok(())
+}
+
+/// A row in the text format of COPY.
+fn write_line(out: &mut String, record: PredictionRecord) {
+    let at = OffsetDateTime::from(record.at);
+    let micros = i64::try_from(record.latency_micros).unwrap_or(i64::MAX);
+    let fields = [
+        Some(text::storable(&record.request_id).into_owned()),
+        record.deployment.map(|id| id.0.to_string()),
+        Some(record.model_version.0.to_string()),
+        Some(record.route.as_str().to_owned()),
+        Some(format!("{} {}+00", at.date(), at.time())),
+        Some(micros.to_string()),
+        Some(text::storable_json(record.inputs).to_string()),
+        record
+            .predictions
+            .map(|predictions| predictions.to_string()),
+    ];
+    for (place, field) in fields.into_iter().enumerate() {
+        if place > 0 {
+            out.push('\t');
+        }
+        match field {
+            Some(field) => write_field(out, &field),
+            None => out.push_str("\\N"),
+        }
+    }
+    out.push('\n');
+}
+
+fn write_field(out: &mut String, field: &str) {
+    for character in field.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            other => out.push(other),
+        }
+    }
 }
 
 /// Drops the days before this one. Says how many.

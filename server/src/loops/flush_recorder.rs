@@ -3,16 +3,37 @@
 use std::time::Duration;
 
 use domain::metrics::LatencyHistogram;
+use domain::predictions::PredictionRecord;
 use domain::{Name, Result, Timestamp};
 use serving::batcher::{BatchCounts, Batched};
-use serving::recorder::{Batch, Counts, Subject};
+use serving::recorder::{Batch, Counts, Sample, Subject};
 
 use super::{every, never};
+use crate::histograms::{Histograms, Metric};
+use crate::routes::health;
 use crate::state::AppState;
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// A key's last use is shown to the minute; writing it with every flush would only make dead rows.
 const KEY_PERIOD: Duration = Duration::from_secs(5);
+/// Logged predictions that are read between two looks at what else there is to do: requests do not wait for the log.
+const AT_ONCE: usize = 16;
+
+const DURATION: Metric = Metric {
+    name: "volary_predict_duration_seconds",
+    bounds: &health::BUCKETS,
+};
+const BATCH_WAIT: Metric = Metric {
+    name: "volary_predict_batch_wait_seconds",
+    bounds: &health::BUCKETS,
+};
+/// Up to the largest batch that a deployment may have.
+const BATCH_ROWS: Metric = Metric {
+    name: "volary_predict_batch_rows",
+    bounds: &[
+        1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+    ],
+};
 
 pub(super) async fn run(state: AppState) {
     every(&state, "flush_recorder", PERIOD, never, || tick(&state)).await;
@@ -27,12 +48,17 @@ pub(super) async fn run(state: AppState) {
 
 async fn tick(state: &AppState) -> Result<()> {
     publish(state);
+    // What the exporter is told value by value would wait for the next time that somebody looks.
+    if let Some(exporter) = health::recorder() {
+        exporter.run_upkeep();
+    }
     let recorder = &state.serving.recorder;
     let Batch {
         rollups,
         samples,
-        predictions,
+        logged,
     } = recorder.drain();
+    let predictions = read(state, logged).await;
     let logged = predictions.len() as u64;
     let added = platform::metrics::add(&state.platform, &rollups, &samples, predictions).await;
     if added.is_err() {
@@ -40,6 +66,17 @@ async fn tick(state: &AppState) -> Result<()> {
         recorder.count_dropped(logged);
     }
     added
+}
+
+async fn read(state: &AppState, logged: Vec<Sample>) -> Vec<PredictionRecord> {
+    let mut read = Vec::with_capacity(logged.len());
+    let mut logged = logged.into_iter().peekable();
+    while logged.peek().is_some() {
+        let some = logged.by_ref().take(AT_ONCE);
+        read.extend(some.filter_map(|sample| state.serving.recorder.read(sample)));
+        tokio::task::yield_now().await;
+    }
+    read
 }
 
 pub(super) async fn run_key_uses(state: AppState) {
@@ -66,7 +103,7 @@ pub fn publish(state: &AppState) {
         .serving
         .recorder
         .collect(state.platform.clock.now(), |subject, counts| {
-            count(subject, counts);
+            count(&state.histograms, subject, counts);
         });
     let gates = &state.serving.recorder.gates;
     gates.each(|project, deployment, gate| {
@@ -78,10 +115,11 @@ pub fn publish(state: &AppState) {
         metrics::gauge!("volary_predict_queued", &labels).set(gate.waiting() as f64);
         metrics::counter!("volary_predict_refused_total", &labels).increment(gate.take_refused());
     });
-    state.serving.recorder.batchers.each(count_batches);
+    let batchers = &state.serving.recorder.batchers;
+    batchers.each(|batched, counts| count_batches(&state.histograms, batched, counts));
 }
 
-fn count_batches(batched: &Batched, counts: &BatchCounts) {
+fn count_batches(histograms: &Histograms, batched: &Batched, counts: &BatchCounts) {
     let deployment = batched.deployment.as_ref().map_or("", Name::as_str);
     let labels = [
         ("project", batched.project.to_string()),
@@ -89,15 +127,12 @@ fn count_batches(batched: &Batched, counts: &BatchCounts) {
         ("model", batched.model.to_string()),
         ("version", batched.version.to_string()),
     ];
-    let rows = metrics::histogram!("volary_predict_batch_rows", &labels);
-    for (size, n) in &counts.sizes {
-        rows.record_many(*size as f64, usize::try_from(*n).unwrap_or(usize::MAX));
-    }
-    let waits = metrics::histogram!("volary_predict_batch_wait_seconds", &labels);
-    record(&waits, &counts.waits);
+    let sizes = counts.sizes.iter().map(|(size, n)| (*size as f64, *n));
+    histograms.add(BATCH_ROWS, &labels, sizes);
+    histograms.add(BATCH_WAIT, &labels, seconds(&counts.waits));
 }
 
-fn count(subject: &Subject, counts: &Counts) {
+fn count(histograms: &Histograms, subject: &Subject, counts: &Counts) {
     let deployment = subject
         .deployment
         .as_ref()
@@ -130,13 +165,11 @@ fn count(subject: &Subject, counts: &Counts) {
     requests("fell_back", counts.fell_back);
     requests("422", counts.refused);
     metrics::counter!("volary_predict_errors_total", &labels).increment(errors);
-    let latency = metrics::histogram!("volary_predict_duration_seconds", &labels);
-    record(&latency, &counts.latency);
+    histograms.add(DURATION, &labels, seconds(&counts.latency));
 }
 
-fn record(histogram: &metrics::Histogram, counted: &LatencyHistogram) {
+fn seconds(counted: &LatencyHistogram) -> impl Iterator<Item = (f64, u64)> {
     let bars = counted.bars.iter().enumerate();
-    for (bar, n) in bars.filter(|(_, n)| **n > 0) {
-        histogram.record_many(LatencyHistogram::upper_micros(bar) / 1e6, *n as usize);
-    }
+    bars.filter(|(_, n)| **n > 0)
+        .map(|(bar, n)| (LatencyHistogram::upper_micros(bar) / 1e6, u64::from(*n)))
 }

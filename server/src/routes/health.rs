@@ -20,12 +20,8 @@ use crate::state::AppState;
 /// Longest wait for one check.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Seconds; from what a prediction takes to what nobody waits for.
-const BUCKETS: [f64; 14] = [
+pub const BUCKETS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
-];
-/// Rows; up to the largest batch that a deployment may have.
-const BATCH_BUCKETS: [f64; 11] = [
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
 ];
 
 pub fn router() -> OpenApiRouter<AppState> {
@@ -177,7 +173,8 @@ async fn version() -> Json<Version> {
     responses((status = 200, body = String, content_type = "text/plain")))]
 async fn metrics(State(state): State<AppState>) -> Response {
     crate::loops::publish(&state);
-    let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    let mut text = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    text.push_str(&state.histograms.to_string());
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,
@@ -190,11 +187,8 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     RECORDER
         .get_or_init(|| {
-            let builder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS);
-            let rows = Matcher::Suffix("_batch_rows".to_owned());
-            builder
-                .and_then(|builder| builder.set_buckets_for_metric(rows, &BATCH_BUCKETS))
+            PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
                 .and_then(PrometheusBuilder::install_recorder)
                 .inspect_err(|error| tracing::error!(%error, "no metrics"))
                 .ok()
