@@ -2,11 +2,13 @@
 //! a request never waits for whoever reads the log.
 
 use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use domain::Timestamp;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -16,8 +18,8 @@ use crate::config::LogConfig;
 const LONGEST_BACKLOG: usize = 4 << 20;
 
 /// How long lines are gathered before they are written: a thread that woke for every line would cost each request more
-/// than the line itself.
-const GATHER: Duration = Duration::from_millis(20);
+/// than the line itself, and one that has very many to write keeps requests waiting where there is no other core.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// The target of the access log, by which a filter can leave it out.
 pub const ACCESS: &str = "access";
@@ -25,18 +27,72 @@ pub const ACCESS: &str = "access";
 /// A backlog of so many bytes is written at once.
 const URGENT: usize = 1 << 20;
 
-/// Where the access log goes, if the filter lets it through.
-static ACCESS_LOG: OnceLock<Arc<Backlog>> = OnceLock::new();
+/// There if the filter lets it through.
+static ACCESS_LOG: OnceLock<AccessLog> = OnceLock::new();
 
-/// Whether requests are logged. They are not before [`start`].
-pub fn has_access() -> bool {
-    ACCESS_LOG.get().is_some()
+/// The log of requests; none before [`start`].
+pub fn access() -> Option<&'static AccessLog> {
+    ACCESS_LOG.get()
 }
 
-/// Logs one request: `line` is whole, with its end.
-pub fn access(line: &[u8]) {
-    if let Some(backlog) = ACCESS_LOG.get() {
-        backlog.add(line);
+pub struct AccessLog {
+    backlog: Arc<Backlog>,
+    pace: Pace,
+}
+
+impl AccessLog {
+    /// `line` is whole, with its end.
+    pub fn add(&self, line: &[u8]) {
+        self.backlog.add(line);
+    }
+
+    /// Whether one more prediction that went well is to be logged. A million lines that say the same would fill the disk, and
+    /// the metrics count them.
+    pub fn takes_prediction(&self, now: Timestamp) -> bool {
+        let second = now.unix_seconds();
+        let is_taken = self.pace.admits(second);
+        if !is_taken && self.pace.is_first_refused(second) {
+            let most = self.pace.most;
+            let at = now.text();
+            let at = at.as_ref().map_or(&b""[..], |text| text.as_bytes());
+            let line = format!(
+                r#"{{"timestamp":"{}","level":"INFO","message":"more than {most} predictions within this second went well: those after them are not logged one by one","target":"{ACCESS}"}}"#,
+                String::from_utf8_lossy(at)
+            );
+            self.add(format!("{line}\n").as_bytes());
+        }
+        is_taken
+    }
+}
+
+/// So many in a second, and then none until the next one. Once there were so many, it is only read: nothing is contended.
+#[derive(Default)]
+struct Pace {
+    most: u32,
+    second: AtomicI64,
+    taken: AtomicU32,
+    /// The last second in which one was refused.
+    refused: AtomicI64,
+}
+
+impl Pace {
+    fn admits(&self, second: i64) -> bool {
+        let seen = self.second.load(Ordering::Relaxed);
+        if seen != second {
+            let swapped =
+                self.second
+                    .compare_exchange(seen, second, Ordering::Relaxed, Ordering::Relaxed);
+            if swapped.is_ok() {
+                self.taken.store(0, Ordering::Relaxed);
+            }
+        }
+        self.taken.load(Ordering::Relaxed) < self.most
+            && self.taken.fetch_add(1, Ordering::Relaxed) < self.most
+    }
+
+    fn is_first_refused(&self, second: i64) -> bool {
+        self.refused.load(Ordering::Relaxed) != second
+            && self.refused.swap(second, Ordering::Relaxed) != second
     }
 }
 
@@ -67,7 +123,13 @@ pub fn start(config: &LogConfig) -> Result<Guard> {
         .map_err(|error| anyhow::anyhow!("logging can not start: {error}"))?;
     // The filter stays as it is, so it is asked once and not for every request.
     if tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
-        ACCESS_LOG.get_or_init(|| Arc::clone(&backlog));
+        ACCESS_LOG.get_or_init(|| AccessLog {
+            backlog: Arc::clone(&backlog),
+            pace: Pace {
+                most: config.access_log_rate,
+                ..Pace::default()
+            },
+        });
     }
     Ok(Guard {
         backlog,
@@ -187,6 +249,31 @@ impl io::Write for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_has_so_many_and_the_next_one_as_many_again() {
+        let log = AccessLog {
+            backlog: Arc::default(),
+            pace: Pace {
+                most: 3,
+                ..Pace::default()
+            },
+        };
+        let taken = |second: i64| {
+            let at = Timestamp::from_unix_seconds(second).unwrap();
+            (0..5).filter(|_| log.takes_prediction(at)).count()
+        };
+        assert_eq!([taken(1_700_000_000), taken(1_700_000_001)], [3, 3]);
+        let waiting = log.backlog.lock();
+        let text = String::from_utf8(waiting.bytes.clone()).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let told: Vec<_> = lines.iter().map(|line| &line["timestamp"]).collect();
+        assert_eq!(told, ["2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z"]);
+        assert!(text.contains("more than 3 predictions"));
+    }
 
     #[test]
     fn a_reader_that_falls_behind_loses_lines_and_memory_stays_bounded() {

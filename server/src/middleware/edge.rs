@@ -128,15 +128,18 @@ pub struct Line<'a> {
     pub served: Option<(&'a Name, i32)>,
 }
 
-/// Every prediction logs its request, so the line is written by hand: going through a serializer field by field takes a
+/// Predictions log their requests, so the line is written by hand: going through a serializer field by field takes a
 /// fifth of a prediction's instructions.
 pub fn log(line: &Line<'_>) {
-    if !logging::has_access() {
+    let Some(log) = logging::access() else {
+        return;
+    };
+    if line.served.is_some() && !log.takes_prediction(line.now) {
         return;
     }
     let mut text = Vec::with_capacity(512);
     if line.write(&mut text).is_ok() {
-        logging::access(&text);
+        log.add(&text);
     }
 }
 
