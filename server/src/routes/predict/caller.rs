@@ -146,25 +146,36 @@ fn by_token(call: &Call<'_>, presented: &str) -> Result<Option<Opened>> {
         return Ok(None);
     }
     let serving = &state.serving;
-    let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
-    let known = serving.tokens.get(&hash, now);
     let auth = &state.platform.auth;
-    let token = if let Some(token) = known.filter(|known| auth.is_trusted(&known.signed_by, now)) {
-        token
-    } else {
-        // A signature takes far longer than anything else here.
-        serving
-            .refusals
-            .take(call.client.0)
-            .map_err(|retry_after| Error::RateLimited { retry_after })?;
-        let Some(token) = verify(state, presented, now) else {
-            return Ok(None);
+    let is_trusted = |token: &Token| auth.is_trusted(&token.signed_by, now);
+    let find = || {
+        let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        let known = serving.tokens.get(&hash, now).filter(is_trusted);
+        let token = if let Some(token) = known {
+            token
+        } else {
+            // A signature takes far longer than anything else here.
+            serving
+                .refusals
+                .take(call.client.0)
+                .map_err(|retry_after| Error::RateLimited { retry_after })?;
+            let Some(token) = verify(state, presented, now) else {
+                return Ok(None);
+            };
+            serving.tokens.insert(hash, token.clone(), now);
+            token
         };
-        serving.tokens.insert(hash, token.clone(), now);
-        token
+        let key = serving.snapshot().key_by_id(token.key).map(Arc::clone);
+        Ok(key.map(|key| (token, key)))
     };
-    let key = serving.snapshot().key_by_id(token.key).map(Arc::clone);
-    Ok(key.map(|key| Opened {
+    let found = match call.known {
+        Some(known) => {
+            let is_good = |token: &Token| token.expires_at > now && is_trusted(token);
+            known.token(presented, serving.serial(), is_good, find)?
+        }
+        None => find()?,
+    };
+    Ok(found.map(|(token, key)| Opened {
         key,
         token: Some(token.scopes),
     }))

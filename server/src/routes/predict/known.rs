@@ -1,10 +1,12 @@
-//! What a connection knows of the program at its other end from one request to the next. Clients send the same key over and
-//! over, and to hash it each time takes longer than all else that is asked of a key.
+//! What a connection knows of the program at its other end from one request to the next. Clients send the same key or token
+//! over and over, and to hash it each time takes longer than all else that is asked of it.
 
 use std::sync::{Arc, Mutex};
 
+use domain::Result;
 use domain::api_keys::KEY_LENGTH;
 use serving::keys::Key;
+use serving::tokens::Token;
 use subtle::ConstantTimeEq as _;
 
 /// A key's secret, in words.
@@ -13,6 +15,7 @@ type Secret = [u64; KEY_LENGTH.div_ceil(size_of::<u64>())];
 #[derive(Default)]
 pub struct Known {
     key: Mutex<Option<Found>>,
+    token: Mutex<Option<FoundToken>>,
 }
 
 /// The key that was found last. It goes with its connection, and is never shown.
@@ -53,6 +56,63 @@ impl Known {
     }
 }
 
+/// The token that was found last, and the key behind it.
+struct FoundToken {
+    text: Box<str>,
+    token: Token,
+    key: Arc<Key>,
+    /// The snapshot that has the key.
+    snapshot: u64,
+}
+
+impl Known {
+    /// The same for a token. It may have expired since, or the key that signed it may have been revoked: `is_good` says whether
+    /// it is what it was.
+    pub(super) fn token(
+        &self,
+        text: &str,
+        snapshot: u64,
+        is_good: impl FnOnce(&Token) -> bool,
+        find: impl FnOnce() -> Result<Option<(Token, Arc<Key>)>>,
+    ) -> Result<Option<(Token, Arc<Key>)>> {
+        let Ok(mut last) = self.token.try_lock() else {
+            return find();
+        };
+        if let Some(last) = &*last
+            && last.snapshot == snapshot
+            && is_same(&last.text, text)
+            && is_good(&last.token)
+        {
+            return Ok(Some((last.token.clone(), Arc::clone(&last.key))));
+        }
+        let Some((token, key)) = find()? else {
+            return Ok(None);
+        };
+        *last = Some(FoundToken {
+            text: text.into(),
+            token: token.clone(),
+            key: Arc::clone(&key),
+            snapshot,
+        });
+        Ok(Some((token, key)))
+    }
+}
+
+/// Takes as long for any two texts of a length: one connection may bring the requests of several programs. In words, since a
+/// token is several hundred bytes.
+fn is_same(one: &str, other: &str) -> bool {
+    let (one, one_rest) = one.as_bytes().as_chunks::<8>();
+    let (other, other_rest) = other.as_bytes().as_chunks::<8>();
+    if one.len() != other.len() {
+        return false;
+    }
+    let pairs = one.iter().zip(other);
+    let differing = pairs.fold(0, |differing, (one, other)| {
+        differing | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))
+    });
+    (differing.ct_eq(&0) & one_rest.ct_eq(other_rest)).into()
+}
+
 /// `None`: it is no key's secret.
 fn words(secret: &str) -> Option<Secret> {
     if secret.len() != KEY_LENGTH {
@@ -79,6 +139,53 @@ mod tests {
     use serving::Serving;
 
     use super::*;
+
+    #[test]
+    fn a_token_is_looked_for_again_once_it_is_not_good_any_more() {
+        let mut asked = Asked {
+            serving: Serving::default(),
+            known: Known::default(),
+            looks: 0,
+        };
+        asked.swap(&[1]);
+        let key = asked
+            .serving
+            .snapshot()
+            .key(&[1; 32])
+            .map(Arc::clone)
+            .unwrap();
+        let token = |expires: i64| Token {
+            key: key.id,
+            scopes: Arc::from([]),
+            signed_by: [0; 32],
+            expires_at: Timestamp::UNIX_EPOCH.plus_seconds(expires),
+        };
+        let mut ask = |text: &str, snapshot, is_good: bool, found: Option<i64>| {
+            let looks = asked.looks;
+            let token = asked.known.token(
+                text,
+                snapshot,
+                |_| is_good,
+                || {
+                    asked.looks += 1;
+                    Ok(found.map(|expires| (token(expires), Arc::clone(&key))))
+                },
+            );
+            let expires = token
+                .unwrap()
+                .map(|(token, _)| token.expires_at.unix_seconds());
+            (expires, asked.looks - looks)
+        };
+        let long = "a".repeat(515);
+        assert_eq!(ask(&long, 1, true, Some(1)), (Some(1), 1));
+        assert_eq!(ask(&long, 1, true, None), (Some(1), 0));
+        assert_eq!(ask(&long[1..], 1, true, None), (None, 1));
+        let other = format!("{}b", &long[1..]);
+        assert_eq!(ask(&other, 1, true, None), (None, 1));
+        assert_eq!(ask(&long, 2, true, Some(2)), (Some(2), 1));
+        assert_eq!(ask(&long, 2, false, None), (None, 1));
+        assert_eq!(ask(&long, 2, true, None), (Some(2), 0));
+    }
 
     /// What the server asks, and how often it had to look into a snapshot.
     struct Asked {
