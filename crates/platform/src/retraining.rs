@@ -167,16 +167,13 @@ pub async fn pause(
 ) -> Result<RetrainingPolicy> {
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
-    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let model_id = lock_model(&mut tx, project, model).await?;
-    let row = store::retraining::find_locked(&mut tx, model_id).await?;
-    let row = row.ok_or_else(no_policy)?;
+    let row = locked(&mut tx, actor, project, model).await?;
     if row.pause_reason.is_none() {
         let reason = format!("paused by {}", actor.label());
         store::retraining::pause(&mut tx, row.id, &reason, now).await?;
         told_paused(&mut tx, now, actor, &row, &reason).await?;
     }
-    let row = store::retraining::find(&mut tx, model_id).await?;
+    let row = store::retraining::find(&mut tx, row.model_id).await?;
     let policy = whole(platform, &mut tx, row.ok_or_else(no_policy)?).await?;
     tx.commit().await?;
     Ok(policy)
@@ -191,12 +188,9 @@ pub async fn resume(
 ) -> Result<RetrainingPolicy> {
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
-    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let model_id = lock_model(&mut tx, project, model).await?;
-    let row = store::retraining::find_locked(&mut tx, model_id).await?;
-    let row = row.ok_or_else(no_policy)?;
+    let row = locked(&mut tx, actor, project, model).await?;
     if row.pause_reason.is_some() {
-        let newest = newest_ready(&mut tx, project, &row.training).await?;
+        let newest = newest_ready(&mut tx, row.project, &row.training).await?;
         store::retraining::resume(&mut tx, row.id, newest, now).await?;
         let change = Change {
             action: "retraining.resumed",
@@ -204,9 +198,9 @@ pub async fn resume(
             before: None,
             after: None,
         };
-        record(&mut tx, now, project, actor, model, change).await?;
+        record(&mut tx, now, row.project, actor, model, change).await?;
     }
-    let row = store::retraining::find(&mut tx, model_id).await?;
+    let row = store::retraining::find(&mut tx, row.model_id).await?;
     let policy = whole(platform, &mut tx, row.ok_or_else(no_policy)?).await?;
     tx.commit().await?;
     Ok(policy)
@@ -241,6 +235,14 @@ async fn lock_model(conn: &mut Conn, project: ProjectId, name: &Name) -> Result<
     store::models::lock(conn, project, name)
         .await?
         .ok_or_else(|| Error::not_found("model"))
+}
+
+/// The policy, of whoever may change it, with its model locked as well.
+async fn locked(conn: &mut Conn, actor: &Actor, project: &Name, model: &Name) -> Result<PolicyRow> {
+    let project = access::authorise(conn, actor, project, Permission::Write).await?;
+    let model = lock_model(conn, project, model).await?;
+    let row = store::retraining::find_locked(conn, model).await?;
+    row.ok_or_else(no_policy)
 }
 
 fn no_policy() -> Error {

@@ -5,13 +5,13 @@ use domain::retraining::{
     Due, PolicyFacts, RetrainingAttempt, Schedule, Trigger, after_failure, due,
 };
 use domain::training_runs::TrainingSpec;
-use domain::{Actor, Error, Name, Permission, Result, Timestamp};
+use domain::{Actor, Error, Name, Result, Timestamp};
 use store::Conn;
 use store::datasets::Which;
 use store::retraining::{NewAttempt, PolicyRow};
 
-use super::{RETRAINER, judge, lock_model, no_policy, schedule, tell, told_paused};
-use crate::{Platform, access, training_runs};
+use super::{RETRAINER, judge, lock_model, locked, schedule, tell, told_paused};
+use crate::{Platform, training_runs};
 
 /// Trains now. A pause or a failure before keeps nobody from asking for it.
 ///
@@ -25,10 +25,7 @@ pub async fn run(
 ) -> Result<RetrainingAttempt> {
     let now = platform.clock.now();
     let mut tx = platform.store.begin().await?;
-    let project = access::authorise(&mut tx, actor, project, Permission::Write).await?;
-    let model_id = lock_model(&mut tx, project, model).await?;
-    let row = store::retraining::find_locked(&mut tx, model_id).await?;
-    let row = row.ok_or_else(no_policy)?;
+    let row = locked(&mut tx, actor, project, model).await?;
     if row.is_busy {
         let message = "an attempt is under way already: wait for its verdict, or cancel its run";
         return Err(Error::conflict("retraining_active", message));
