@@ -24,6 +24,8 @@ pub const MOST_FAILURES: u32 = 5;
 pub const MOST_SKIPPED: u32 = 1000;
 /// How many coming moments a policy shows.
 pub const SHOWN_MOMENTS: usize = 3;
+/// A policy's schedule leaves at least so many minutes between two moments, so that what one of them starts can come to its end.
+pub const SHORTEST_PAUSE: usize = 15;
 /// Pause after the first failure, in seconds; it doubles with every further one.
 const FIRST_PAUSE: i64 = 300;
 const LONGEST_PAUSE: i64 = 6 * 3600;
@@ -69,7 +71,8 @@ pub struct RetrainingSpec {
     /// What to train, as for a training run: `model` is the policy's, and `dataset_version` is left out, for the newest ready one is
     /// taken each time.
     pub training: TrainingSpec,
-    /// When, in UTC: minute, hour, day of the month, month and weekday, as cron has them, such as `0 3 * * 1`.
+    /// When, in UTC: minute, hour, day of the month, month and weekday, as cron has them, such as `0 3 * * 1`. At most every 15
+    /// minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
     /// Also whenever a new version of the dataset is ready.
@@ -109,13 +112,13 @@ impl RetrainingSpec {
             Err(error) => return Err(error),
         }
         let mut schedule = None;
-        match self.schedule.as_deref().map(Schedule::parse) {
-            None => {}
-            Some(Ok(read)) => schedule = Some(read),
-            Some(Err(expected)) => errors.push(
-                FieldError::new("/schedule", "invalid", expected)
-                    .got(self.schedule.as_deref().unwrap_or_default()),
-            ),
+        if let Some(text) = self.schedule.as_deref() {
+            match Schedule::parse(text).and_then(unhurried) {
+                Ok(read) => schedule = Some(read),
+                Err(expected) => {
+                    errors.push(FieldError::new("/schedule", "invalid", expected).got(text));
+                }
+            }
         }
         if self.on_better != OnBetter::Nothing && self.deployment.is_none() {
             let expected = format!(
@@ -129,6 +132,19 @@ impl RetrainingSpec {
         } else {
             Err(Error::Invalid(errors))
         }
+    }
+}
+
+/// Only of what is asked for: what was stored before there was a shortest pause goes on to be read.
+fn unhurried(schedule: Schedule) -> Result<Schedule, String> {
+    match schedule.shortest_pause() {
+        Some(pause) if pause < SHORTEST_PAUSE => {
+            let unit = if pause == 1 { "minute" } else { "minutes" };
+            Err(format!(
+                "moments that are at least {SHORTEST_PAUSE} minutes apart, such as */{SHORTEST_PAUSE} * * * * or 0 * * * *; this one has pauses of {pause} {unit}"
+            ))
+        }
+        _ => Ok(schedule),
     }
 }
 

@@ -134,7 +134,7 @@ mod tests {
         RetrainingForm {
             example: text("3"),
             when: text(when),
-            schedule: text(" */5 * * * * "),
+            schedule: text(" */20 * * * * "),
             on_new_dataset_version: text("on"),
             deployment: text("price"),
             on_better: text("propose"),
@@ -152,7 +152,7 @@ mod tests {
         for (when, schedule) in [
             ("hand", None),
             ("weekly", Some("0 3 * * 1")),
-            ("cron", Some("*/5 * * * *")),
+            ("cron", Some("*/20 * * * *")),
         ] {
             let spec = form(when).spec(training()).unwrap();
             assert_eq!(spec.schedule.as_deref(), schedule);

@@ -130,7 +130,8 @@ class Retraining(Resource[PortT]):
         Args:
             training: as the body of a training run, such as `{"dataset": ..., "target": ..., "algorithm": "auto"}`; the
                 newest ready version of the dataset is taken each time.
-            schedule: five fields as cron has them, in UTC, such as `0 3 * * 1`; by hand alone unless told.
+            schedule: five fields as cron has them, in UTC, such as `0 3 * * 1`, at most every 15 minutes; by
+                hand alone unless told.
             on_new_dataset_version: also whenever a new version of the dataset is ready.
             deployment: whose live version a new one is compared with.
             on_better: `nothing`, `propose` or `start_canary`: what becomes of a version that beats it.

@@ -158,6 +158,39 @@ fn every_wrong_field_of_a_policy_is_named_at_once() {
 }
 
 #[test]
+fn a_schedule_that_comes_too_often_is_refused() {
+    let check = |schedule: &str| {
+        let spec = serde_json::json!({
+            "training": { "dataset": "d", "target": "y", "model": "price", "algorithm": "auto" },
+            "schedule": schedule,
+        });
+        let spec: RetrainingSpec = serde_json::from_value(spec).unwrap();
+        spec.check(&Name::new("price").unwrap())
+    };
+    for (schedule, pause) in [
+        ("* * * * *", "pauses of 1 minute"),
+        ("*/14 * * * *", "pauses of 4 minutes"),
+        ("50 23,22 * * *", ""),
+        ("0,50 0,23 * * *", "pauses of 10 minutes"),
+        ("*/15 * * * *", ""),
+        ("@hourly", ""),
+    ] {
+        match check(schedule) {
+            Ok(read) => assert!(pause.is_empty() && read.is_some(), "{schedule}"),
+            Err(Error::Invalid(errors)) => {
+                assert_eq!(errors.len(), 1);
+                assert_eq!(errors[0].pointer, "/schedule");
+                assert_eq!(errors[0].got.as_deref(), Some(schedule));
+                let expected = &errors[0].expected;
+                assert!(!pause.is_empty() && expected.ends_with(pause), "{expected}");
+                assert!(expected.starts_with("moments that are at least 15 minutes apart"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
 fn what_the_live_version_may_know_follows_from_what_both_were_trained_on() {
     let spec = |dataset: &str, version: i32, seed: u64, algorithm: &str| -> TrainingSpec {
         let spec = serde_json::json!({

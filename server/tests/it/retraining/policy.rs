@@ -18,6 +18,11 @@ async fn every_field_that_does_not_fit_is_named() {
         ),
         (body!({ "schedule": "" }), "/schedule", "five fields in UTC"),
         (
+            body!({ "schedule": "*/5 * * * *" }),
+            "/schedule",
+            "at least 15 minutes apart",
+        ),
+        (
             body!({ "deployment": "elsewhere" }),
             "/deployment",
             "a deployment of the model price",

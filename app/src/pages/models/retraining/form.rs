@@ -147,7 +147,7 @@ fn when(policy: Option<&RetrainingPolicy>, set: Change<SetRetraining>) -> AnyVie
             <Field
                 id="retraining-schedule"
                 label="Times, in UTC"
-                hint="As cron has them: minute, hour, day of the month, month, weekday."
+                hint="As cron has them: minute, hour, day of the month, month, weekday; at most every 15 minutes."
                 error
             >
                 <input
