@@ -1,9 +1,10 @@
 //! Versions on their way out, as ONNX files that other programs compute.
 
+use std::fs::File;
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use domain::{Actor, Error, Name, Result};
+use platform::Blobs;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -29,7 +30,9 @@ impl Default for Exports {
 /// A version as an ONNX file.
 #[derive(Debug)]
 pub struct Exported {
-    pub file: Bytes,
+    /// On the disk, without a name: whoever reads it slowly holds no memory, and no place.
+    pub file: File,
+    pub bytes: usize,
     /// Of the file, in hex. The same release writes the same file each time.
     pub sha256: String,
 }
@@ -37,7 +40,7 @@ pub struct Exported {
 /// The version as an ONNX file; that of an imported one is the file that was imported.
 ///
 /// # Errors
-/// `Unsupported` with the code `not_exportable` and the reason, if there is none.
+/// `Unsupported` with the code `not_exportable` and the reason, if there is none; `InsufficientStorage` when the disk is full.
 pub async fn onnx(
     state: &AppState,
     actor: &Actor,
@@ -49,23 +52,24 @@ pub async fn onnx(
     let place = places.acquire_owned().await.map_err(Error::internal)?;
     let artifact = platform::models::artifact(&state.platform, actor, project, model, version);
     let artifact = artifact.await?;
+    let blobs = state.platform.blobs.clone();
     let written = tokio::task::spawn_blocking(move || {
         // Whoever asked may have gone meanwhile: the place is free when the work is done.
         let _place = place;
-        write(&artifact)
+        write(&artifact, &blobs)
     });
     written.await.map_err(Error::internal)?
 }
 
-fn write(artifact: &[u8]) -> Result<Exported> {
+fn write(artifact: &[u8], blobs: &Blobs) -> Result<Exported> {
     let artifact = ::model::decode(artifact).map_err(Error::internal)?;
     let file = artifact.to_onnx().map_err(|why| Error::Unsupported {
         code: "not_exportable",
         message: format!("there is no ONNX file of this version: {why}"),
     })?;
-    let file = Bytes::from(file.into_owned());
     Ok(Exported {
         sha256: hex::encode(Sha256::digest(&file)),
-        file,
+        bytes: file.len(),
+        file: blobs.temp()?.nameless(&file)?,
     })
 }

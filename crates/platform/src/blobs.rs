@@ -292,7 +292,7 @@ fn storage(doing: &str, error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Error::InsufficientStorage(
-                "the server's disk is full: free some space and send it again".to_owned(),
+                "the server's disk is full: free some space and try again".to_owned(),
             )
         }
         _ => Error::internal(format!("can not {doing}: {error}")),

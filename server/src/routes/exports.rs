@@ -1,9 +1,11 @@
 //! Versions as ONNX files.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
+use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,6 +16,9 @@ use crate::extract::{Caller, Path};
 use crate::openapi::Problems;
 use crate::routes::paths::OfModelVersion;
 use crate::state::AppState;
+
+/// Read from the disk at once.
+const CHUNK: usize = 64 << 10;
 
 /// Apart from other routes of models: a large file takes as long as it takes, and to compress it is not worth the time.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -55,6 +60,10 @@ async fn onnx(
         tag,
         (CONTENT_DISPOSITION, disposition),
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        // Whoever gets less of it, since the disk failed, is to know.
+        (CONTENT_LENGTH, exported.bytes.to_string()),
     ];
-    Ok((headers, exported.file).into_response())
+    let file = tokio::fs::File::from_std(exported.file);
+    let body = Body::from_stream(ReaderStream::with_capacity(file, CHUNK));
+    Ok((headers, body).into_response())
 }

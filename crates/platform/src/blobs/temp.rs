@@ -1,5 +1,5 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,17 @@ impl TempFile {
     /// Where to write; stays valid until this is dropped or adopted.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file with these bytes, read from its start, and no name: its room on the disk is free once it is closed.
+    ///
+    /// # Errors
+    /// `InsufficientStorage` when the disk is full.
+    pub fn nameless(mut self, bytes: &[u8]) -> Result<File> {
+        let written = self.file.write_all(bytes);
+        let read = written.and_then(|()| self.file.rewind());
+        let file = read.and_then(|()| self.file.try_clone());
+        file.map_err(|error| storage("write a temporary file", &error))
     }
 
     pub(super) fn file(&mut self) -> &mut File {

@@ -137,6 +137,14 @@ async fn a_finished_file_is_adopted() {
 }
 
 #[tokio::test]
+async fn a_file_without_a_name_is_read_from_its_start_and_leaves_nothing() {
+    let kit = TestPlatform::new().await;
+    let file = kit.blobs.temp().unwrap().nameless(b"to be sent").unwrap();
+    assert!(files(&kit.directory.path().join("blobs")).is_empty());
+    assert_eq!(io::read_to_string(file).unwrap(), "to be sent");
+}
+
+#[tokio::test]
 async fn a_changed_byte_is_refused() {
     let kit = TestPlatform::new().await;
     let stored = kit.blobs.put(b"bytes".as_slice()).await.unwrap();

@@ -1,11 +1,12 @@
 //! Versions as ONNX files: downloaded, imported again, and answering the same.
 
 use domain::Scope;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::Response;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json as body};
 use sha2::{Digest as _, Sha256};
+use testkit::until;
 
 use super::{Ground, PASSENGERS, PROJECT, survival, survives, two};
 use crate::harness::{json, problem};
@@ -110,6 +111,33 @@ async fn a_file_that_is_known_is_not_sent_again_and_strangers_get_none() {
     let reader = ground.app.key(&[Scope::Read]).await;
     let asked = ground.app.get(&path).bearer_auth(reader);
     assert_eq!(asked.send().await.unwrap().status(), 200);
+}
+
+/// More at a time than files are written at a time.
+#[tokio::test]
+async fn whoever_reads_late_keeps_nobody_waiting_and_leaves_nothing() {
+    let ground = Ground::new().await;
+    ground.upload("passengers", PASSENGERS).await;
+    let run = ground.train(survival("logistic_regression")).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        waiting.push(ground.onnx("logistic_regression", 1).await);
+    }
+    let unfinished = ground.app.platform.directory.path().join("blobs/tmp");
+    until("no file is left", async || {
+        let left = std::fs::read_dir(&unfinished).unwrap().count();
+        (left == 0).then_some(())
+    })
+    .await;
+    while let Some(answer) = waiting.pop() {
+        assert_eq!(answer.status(), 200);
+        let length = header(&answer, &CONTENT_LENGTH);
+        let tag = header(&answer, &ETAG);
+        let file = answer.bytes().await.unwrap();
+        assert_eq!(length, file.len().to_string());
+        assert_eq!(tag, format!("\"{}\"", hex::encode(Sha256::digest(&file))));
+    }
 }
 
 #[tokio::test]
