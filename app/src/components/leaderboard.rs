@@ -52,8 +52,8 @@ fn row((place, candidate): (usize, Candidate)) -> AnyView {
         <tr>
             <th scope="row">
                 {candidate.algorithm.described(Some(&candidate.params))}
-                {(place == 0).then(|| view! { <span class="hint">"Taken"</span> })}
-                {candidate.problem.map(|problem| view! { <span class="hint">{problem}</span> })}
+                {(place == 0).then(|| view! { <span class="hint">" Taken"</span> })}
+                {candidate.problem.map(|problem| view! { <span class="hint">" " {problem}</span> })}
             </th>
             <td class="num strong">{estimate}</td>
             <td class="num">{interval}</td>

@@ -195,6 +195,7 @@ async fn a_prepared_model_says_what_it_does_and_does_it() {
     for part in [
         "constant 0, and marked as missing",
         "Where it does better and worse",
+        "Parts of size",
     ] {
         assert!(page.contains(part), "the version's page lacks {part}");
     }

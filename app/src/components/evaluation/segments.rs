@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::components::badge::{Badge, Tone};
 use crate::components::numbers;
-use crate::components::section::TableSection;
+use crate::components::table::TableFrame;
 
 #[component]
 pub fn Segments(segments: Vec<SegmentedColumn>, metric: Metric) -> impl IntoView {
@@ -23,37 +23,49 @@ pub fn Segments(segments: Vec<SegmentedColumn>, metric: Metric) -> impl IntoView
         "The held-out rows of each category, or quarter of the numbers. {found} Of parts, some are so by chance: one in forty, where nothing is behind it. \
          Fewer than {SMALL_SEGMENT} rows say little."
     );
-    let rows = segments.into_iter().map(column).collect_view();
+    let columns = segments
+        .into_iter()
+        .enumerate()
+        .map(|(place, of)| column(place, of, metric))
+        .collect_view();
     view! {
-        <TableSection title="Where it does better and worse" reading>
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Column"</th>
-                        <th scope="col">"Part"</th>
-                        <th scope="col" class="num">"Rows"</th>
-                        <th scope="col" class="num">{metric.label()}</th>
-                        <th scope="col" class="num">"95 % interval"</th>
-                    </tr>
-                </thead>
-                {rows}
-            </table>
-        </TableSection>
+        <section class="stack">
+            <h3>"Where it does better and worse"</h3>
+            <p class="muted">{reading}</p>
+            <div class="stack-tight">{columns}</div>
+        </section>
     }
     .into_any()
 }
 
-fn column(column: SegmentedColumn) -> AnyView {
-    let name = column.column;
-    let rows = column
-        .segments
-        .into_iter()
-        .map(|segment| row(&name, segment))
-        .collect_view();
-    view! { <tbody>{rows}</tbody> }.into_any()
+/// Only the first is open, since a table may have many columns; those of the others that hold something say so.
+fn column(place: usize, of: SegmentedColumn, metric: Metric) -> AnyView {
+    let is_worse = of.segments.iter().any(|segment| segment.is_worse);
+    let mark = is_worse.then(|| view! { <Badge tone=Tone::Warn>"worse"</Badge> });
+    let label = format!("Parts of {}", of.column);
+    let rows = of.segments.into_iter().map(row).collect_view();
+    view! {
+        <details class="segments" open=place == 0>
+            <summary><span class="mono">{of.column}</span> " " {mark}</summary>
+            <TableFrame label>
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Part"</th>
+                            <th scope="col" class="num">"Rows"</th>
+                            <th scope="col" class="num">{metric.label()}</th>
+                            <th scope="col" class="num">"95 % interval"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </TableFrame>
+        </details>
+    }
+    .into_any()
 }
 
-fn row(column: &str, segment: Segment) -> AnyView {
+fn row(segment: Segment) -> AnyView {
     let Segment {
         name,
         rows,
@@ -73,7 +85,6 @@ fn row(column: &str, segment: Segment) -> AnyView {
     };
     view! {
         <tr>
-            <td class="mono">{column.to_owned()}</td>
             <th scope="row" class="wrap">{name} " " {mark}</th>
             <td class="num">{numbers::count(rows.into())}</td>
             <td class="num strong">{numbers::decimal(estimate.value)}</td>
