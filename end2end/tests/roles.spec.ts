@@ -18,7 +18,7 @@ const ADMINISTRATION = [
   "/_fn/withdraw_invitation",
 ];
 /** Pages with nothing to change on them, or that are not shown to a viewer. */
-const NOTHING_TO_CHANGE = ["overview", "compare", "deployment-metrics", "deployment-history", "playground", "keys", "account", "ledger", "not-found"];
+const NOTHING_TO_CHANGE = ["overview", "compare", "deployment-metrics", "deployment-history", "playground", "account", "ledger", "not-found"];
 
 test.setTimeout(240_000);
 
@@ -110,7 +110,8 @@ test.describe.serial("roles", () => {
       await expect(page.getByRole("link", { name: "Clone" }), runs).toHaveCount(0);
     }
     await page.goto("/p/default/keys");
-    await expect(page.getByText("this needs the role admin, and yours is viewer")).toBeVisible();
+    await expect(page.getByRole("heading", { name: "API keys", level: 1 })).toBeVisible();
+    await expect(page.getByText("Seeing and making API keys needs the role admin, and yours is viewer")).toBeVisible();
     await page.goto("/p/default/deployments/price");
     await expect(page.getByLabel("Most that wait for a turn")).toBeDisabled();
     expect((await callApi(page, "POST", `${ROLLOUTS}/${rollout}/promote`, {})).status()).toBe(403);

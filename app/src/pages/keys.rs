@@ -19,7 +19,7 @@ use crate::components::page_header::PageHeader;
 use crate::components::secret::SecretReveal;
 use crate::components::submit::announce;
 use crate::components::table::TableFrame;
-use crate::context::{use_permission, use_project, use_site};
+use crate::context::{use_project, use_site};
 use crate::server_fns::api_keys::{
     ApiKeyJustMade, CreateApiKey, ListApiKeys, RevokeApiKey, RotateApiKey,
 };
@@ -56,7 +56,6 @@ pub fn KeysPage() -> impl IntoView {
     announce(actions.rotate, "The key is rotated");
     announce(actions.revoke, "The key is revoked");
     announce(create, "The key is made");
-    let may_administer = use_permission(Permission::Administer);
     view! {
         <PageHeader title="API keys" lead="For programs that call this project. A key carries what it may do and how often.">
             <Allowed permission=Permission::Administer>
@@ -64,8 +63,10 @@ pub fn KeysPage() -> impl IntoView {
             </Allowed>
         </PageHeader>
         <Made create actions/>
-        {loaded_page(keys, move |keys| content(&project.get(), keys, actions, may_administer()))}
-        <Allowed permission=Permission::Administer><CreateDialog create/></Allowed>
+        <Allowed permission=Permission::Administer what="Seeing and making API keys">
+            {loaded_page(keys, move |keys| content(&project.get(), keys, actions))}
+            <CreateDialog create/>
+        </Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/api-keys", project.get()))/>
     }
     .into_any()
@@ -146,12 +147,7 @@ fn first_call(project: &Name, scopes: &[Scope]) -> String {
     }
 }
 
-fn content(
-    project: &Name,
-    keys: Vec<ApiKey>,
-    actions: KeyActions,
-    may_administer: bool,
-) -> AnyView {
+fn content(project: &Name, keys: Vec<ApiKey>, actions: KeyActions) -> AnyView {
     if keys.is_empty() {
         let command =
             format!("volary keys create --project {project} --name ci --scope 'predict:*'");
@@ -170,7 +166,7 @@ fn content(
         .into_any();
     }
     let rows = view! {
-        {keys.into_iter().map(|key| view! { <KeyRow key actions may_administer/> }).collect_view()}
+        {keys.into_iter().map(|key| view! { <KeyRow key actions/> }).collect_view()}
     };
     view! {
         <Card flush=true>

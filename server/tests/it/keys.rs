@@ -1,4 +1,4 @@
-use domain::Scope;
+use domain::{Role, Scope};
 use serde_json::json as body;
 
 use crate::harness::{App, json, problem};
@@ -68,4 +68,26 @@ async fn a_key_is_shown_once_rotated_and_revoked() {
     )
     .await;
     assert_eq!(refused["errors"][0]["pointer"], "/scopes/0");
+}
+
+#[tokio::test]
+async fn who_may_not_see_keys_is_told_whom_to_ask() {
+    let app = App::start().await;
+    for (email, role) in [
+        ("viewer@example.com", Role::Viewer),
+        ("editor@example.com", Role::Editor),
+    ] {
+        let session = app.member(email, role).await;
+        let page = app.get("/p/default/keys").header("cookie", &session);
+        let page = page.header("accept", "text/html").send().await.unwrap();
+        assert_eq!(page.status(), 200);
+        let page = page.text().await.unwrap();
+        let refusal = format!(
+            "Seeing and making API keys needs the role admin, and yours is {role}: ask an admin of the project"
+        );
+        for part in ["For programs that call this project", &refusal] {
+            assert!(page.contains(part), "the page lacks {part}: {page}");
+        }
+        assert!(!page.contains("error-panel") && !page.contains("_fn/create_api_key"));
+    }
 }

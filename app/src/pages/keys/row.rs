@@ -16,7 +16,7 @@ use crate::context::use_project;
 
 /// One key and what can be done with it.
 #[component]
-pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> impl IntoView {
+pub(super) fn KeyRow(key: ApiKey, actions: KeyActions) -> impl IntoView {
     let scopes = key
         .scopes
         .iter()
@@ -35,8 +35,7 @@ pub(super) fn KeyRow(key: ApiKey, actions: KeyActions, may_administer: bool) -> 
         .map(|ip| view! { <span class="hint">"from " {ip}</span> });
     let is_live = matches!(key.status, ApiKeyStatus::Active | ApiKeyStatus::Rotating);
     let created_by = key.created_by.clone();
-    let buttons =
-        (may_administer && is_live).then(|| view! { <KeyButtons key=key.clone() actions/> });
+    let buttons = is_live.then(|| view! { <KeyButtons key=key.clone() actions/> });
     view! {
         <tr>
             <th scope="row"><span class="two-lines">{key.name}<code class="hint">{key.prefix}</code></span></th>
