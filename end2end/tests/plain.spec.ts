@@ -31,6 +31,8 @@ test("a budget that is none is told beside its field, and the form stays open", 
   await page.getByRole("button", { name: "Create a key" }).first().click();
   await create("9999999999999");
   await expect(page.locator("#key-budget-note")).toContainText("a whole number from 1 to 1000000000000");
+  await expect(page.locator("#key-name")).toHaveValue("plain-budget");
+  await expect(page.locator("#key-budget")).toHaveValue("9999999999999");
   await create("5000");
   await expect(page.getByRole("row", { name: /^plain-budget / })).toContainText("0 of 5,000 this month, then refused");
 });

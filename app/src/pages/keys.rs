@@ -7,24 +7,24 @@ use domain::api_keys::{ApiKey, CreatedApiKey};
 use domain::{Name, Permission, Scope};
 use leptos::prelude::*;
 
-use crate::calls::{Change, read, read_when};
+use crate::calls::{Change, Reading, read, read_when};
 use crate::components::allowed::Allowed;
 use crate::components::api_panel::ApiPanel;
 use crate::components::card::Card;
 use crate::components::dialog::DialogButton;
 use crate::components::empty_state::EmptyState;
 use crate::components::icon::{Glyph, Icon};
-use crate::components::loaded::loaded_page;
+use crate::components::loaded::{loaded, loaded_page};
 use crate::components::page_header::PageHeader;
 use crate::components::secret::SecretReveal;
 use crate::components::submit::announce;
 use crate::components::table::TableFrame;
 use crate::context::{use_project, use_site};
 use crate::server_fns::api_keys::{
-    ApiKeyJustMade, CreateApiKey, ListApiKeys, RevokeApiKey, RotateApiKey,
+    CreateApiKey, KeyFormOutcome, ListApiKeys, RevokeApiKey, RotateApiKey, SentKeyForm,
 };
 
-use create::{CREATE, CreateDialog};
+use create::{CREATE, CreateDialog, fresh};
 use row::KeyRow;
 
 /// What the rows of the table need.
@@ -53,6 +53,7 @@ pub fn KeysPage() -> impl IntoView {
             project: project.get(),
         },
     );
+    let sent = read(|| SentKeyForm {});
     announce(actions.rotate, "The key is rotated");
     announce(actions.revoke, "The key is revoked");
     announce(create, "The key is made");
@@ -62,20 +63,29 @@ pub fn KeysPage() -> impl IntoView {
                 <DialogButton id=CREATE class="button primary"><Icon glyph=Glyph::Plus/>"Create a key"</DialogButton>
             </Allowed>
         </PageHeader>
-        <Made create actions/>
+        <Made create actions sent/>
         <Allowed permission=Permission::Administer what="Seeing and making API keys">
             {loaded_page(keys, move |keys| content(&project.get(), keys, actions))}
-            <CreateDialog create/>
+            {loaded(sent, move |sent| dialog(sent, create))}
         </Allowed>
         <ApiPanel path=Signal::derive(move || format!("/api/v1/projects/{}/api-keys", project.get()))/>
     }
     .into_any()
 }
 
+/// With what was filled in before, if that was refused.
+fn dialog(sent: KeyFormOutcome, create: Change<CreateApiKey>) -> AnyView {
+    let form = sent.refused.unwrap_or_else(fresh);
+    view! { <CreateDialog create form/> }.into_any()
+}
+
 /// The key that was just made, until the reader has put it away.
 #[component]
-fn Made(create: Change<CreateApiKey>, actions: KeyActions) -> impl IntoView {
-    let before = read(|| ApiKeyJustMade {});
+fn Made(
+    create: Change<CreateApiKey>,
+    actions: KeyActions,
+    sent: Reading<KeyFormOutcome>,
+) -> impl IntoView {
     let made = RwSignal::new(None::<CreatedApiKey>);
     let rotate = actions.rotate;
     Effect::new(move |_| {
@@ -96,7 +106,7 @@ fn Made(create: Change<CreateApiKey>, actions: KeyActions) -> impl IntoView {
     view! {
         <Suspense>
             {move || {
-                let before = before.get().and_then(Result::ok).flatten().filter(|_| !put_away.get());
+                let before = sent.get().and_then(|sent| sent.ok()?.made).filter(|_| !put_away.get());
                 made.get().or(before).map(|key| reveal(key, done))
             }}
         </Suspense>

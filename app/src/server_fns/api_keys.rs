@@ -37,8 +37,14 @@ pub struct NewKeyForm {
 #[server(endpoint = "create_api_key")]
 pub async fn create_api_key(project: Name, form: NewKeyForm) -> Result<CreatedApiKey, AppError> {
     let (platform, actor) = crate::context::signed_in()?;
-    let new = form.checked(crate::context::now())?;
-    let created = platform::api_keys::create(&platform, &actor, &project, new).await?;
+    let created = match form.clone().checked(crate::context::now()) {
+        Ok(new) => platform::api_keys::create(&platform, &actor, &project, new).await,
+        Err(error) => Err(error),
+    };
+    if created.is_err() {
+        crate::server_fns::once::keep(crate::server_fns::once::REFUSED_API_KEY, &form);
+    }
+    let created = created?;
     crate::server_fns::once::keep(crate::server_fns::once::API_KEY, &created);
     Ok(created)
 }
@@ -63,13 +69,24 @@ pub async fn rotate_api_key(
     Ok(created)
 }
 
-/// The key that was made by the form before this page, when there is no WebAssembly to show the form's answer.
-#[server(endpoint = "api_key_just_made")]
-pub async fn api_key_just_made() -> Result<Option<CreatedApiKey>, AppError> {
+/// What became of a form that was sent before this page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeyFormOutcome {
+    pub made: Option<CreatedApiKey>,
+    /// What was filled in, when it was refused.
+    pub refused: Option<NewKeyForm>,
+}
+
+/// For a browser that has no WebAssembly to show the form's answer.
+#[server(endpoint = "sent_key_form")]
+pub async fn sent_key_form() -> Result<KeyFormOutcome, AppError> {
+    use crate::server_fns::once::{API_KEY, REFUSED_API_KEY, take};
+
     crate::context::signed_in()?;
-    Ok(crate::server_fns::once::take(
-        crate::server_fns::once::API_KEY,
-    ))
+    Ok(KeyFormOutcome {
+        made: take(API_KEY),
+        refused: take(REFUSED_API_KEY),
+    })
 }
 
 #[cfg(feature = "ssr")]

@@ -1,5 +1,5 @@
-//! A secret that a plain form made is shown by the page that follows. It travels in a cookie that lives for a minute, that
-//! scripts can not read, and that the page removes: never in a URL, never stored.
+//! A secret that a plain form made is shown by the page that follows, and so is what was filled into one that was refused. It travels
+//! in a cookie that lives for a minute, that scripts can not read, and that the page removes: never in a URL, never stored.
 
 use leptos::prelude::use_context;
 use serde::Serialize;
@@ -8,12 +8,16 @@ use serde::de::DeserializeOwned;
 use crate::context::{RequestContext, cookie, is_plain_form, response_header};
 
 pub(super) const API_KEY: &str = "made_api_key";
+pub(super) const REFUSED_API_KEY: &str = "refused_api_key";
 pub(super) const INVITATION: &str = "made_invitation";
+/// In bytes: in hexadecimal it takes twice as many, and browsers keep no cookie of more than 4 KiB.
+const LONGEST: usize = 1900;
 
 /// Only for a browser that can not show the answer itself.
 pub(super) fn keep<T: Serialize>(name: &str, made: &T) {
     if is_plain_form()
         && let Ok(json) = serde_json::to_vec(made)
+        && json.len() <= LONGEST
     {
         set(name, &hexadecimal(&json), 60);
     }

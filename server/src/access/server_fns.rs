@@ -4,7 +4,6 @@ use super::Who::{self, Anyone, Person};
 /// use case behind it asks for the role.
 pub const SERVER_FNS: &[(&str, Who)] = &[
     ("accept_retraining", Person),
-    ("api_key_just_made", Person),
     ("cancel_scoring_run", Person),
     ("cancel_training_run", Person),
     ("command_rollout", Person),
@@ -56,6 +55,7 @@ pub const SERVER_FNS: &[(&str, Who)] = &[
     ("revoke_api_key", Person),
     ("rotate_api_key", Person),
     ("run_retraining", Person),
+    ("sent_key_form", Person),
     ("set_member_role", Person),
     ("set_deployment_capacity", Person),
     ("set_deployment_origins", Person),

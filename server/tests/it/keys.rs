@@ -1,7 +1,7 @@
 use domain::{Role, Scope};
 use serde_json::json as body;
 
-use crate::harness::{App, json, problem};
+use crate::harness::{ADMIN, App, json, location, problem};
 
 #[tokio::test]
 async fn a_key_is_shown_once_rotated_and_revoked() {
@@ -90,4 +90,61 @@ async fn who_may_not_see_keys_is_told_whom_to_ask() {
         }
         assert!(!page.contains("error-panel") && !page.contains("_fn/create_api_key"));
     }
+}
+
+#[tokio::test]
+async fn what_was_filled_into_a_form_that_is_refused_is_shown_once_more() {
+    let app = App::start().await;
+    let session = app.sign_in(ADMIN).await;
+    let path = "/p/default/keys";
+    let page = async |path: &str, cookies: &str| {
+        let page = app.get(path).header("cookie", cookies);
+        page.header("accept", "text/html").send().await.unwrap()
+    };
+    let fields = [
+        ("project", "default"),
+        ("form[name]", "\"nightly\" <scores>"),
+        ("form[scopes][]", "read"),
+        ("form[deployments]", "churn, price"),
+        ("form[days]", "365"),
+        ("form[requests]", "77"),
+        ("form[per_seconds]", "7"),
+        ("form[budget_requests]", "1.5"),
+        ("form[budget_per]", "day"),
+        ("form[over_budget]", "count"),
+    ];
+    let form = app.form("/_fn/create_api_key", &fields);
+    let form = form
+        .header("cookie", &session)
+        .header("accept", "text/html")
+        .header("referer", format!("{}{path}", app.origin()));
+    let refused = form.send().await.unwrap();
+    let place = location(&refused);
+    let place = place.strip_prefix(&app.origin()).unwrap_or(place);
+    let kept = refused
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|set| set.to_str().unwrap().split(';').next())
+        .find(|set| set.starts_with("refused_api_key="))
+        .unwrap();
+    let answer = page(place, &format!("{session}; {kept}")).await;
+    let is_taken = answer.headers().get_all("set-cookie").iter().any(|set| {
+        let set = set.to_str().unwrap();
+        set.starts_with("refused_api_key=;") && set.contains("Max-Age=0")
+    });
+    assert!(is_taken, "the page leaves the cookie");
+    let told = answer.text().await.unwrap();
+    for part in [
+        "a whole number from 1 to 1000000000000",
+        "value=\"&quot;nightly&quot;",
+        "value=\"churn, price\"",
+        "value=\"77\"",
+        "value=\"7\"",
+        "value=\"1.5\"",
+    ] {
+        assert!(told.contains(part), "the page lacks {part}");
+    }
+    let fresh = page(path, &session).await.text().await.unwrap();
+    assert!(fresh.contains("value=\"10000\"") && !fresh.contains("nightly"));
 }
