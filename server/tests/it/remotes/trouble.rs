@@ -240,6 +240,35 @@ async fn stable_answers_for_a_canary_whose_engine_fails_or_is_too_slow() {
     assert_eq!(read["status"], "running");
 }
 
+/// Being late is failing: the judge looks at no other measure of time.
+#[tokio::test]
+async fn a_canary_whose_engine_is_too_slow_is_taken_back() {
+    let (caller, stable) = (Caller::start().await, Engine::of_prices().await);
+    let canary = Engine::of_prices().await;
+    caller.connect(&stable, body!({})).await;
+    caller.connect(&canary, body!({"timeout_ms": 200})).await;
+    caller.deploy_as("late", 1).await;
+    let rollout = caller.canary("late", 2).await;
+    canary.set(Mode::Never);
+    for _ in 0..2 {
+        let answer = caller.ask("/predict/late").send().await.unwrap();
+        let answer = json(answer, 200).await;
+        assert_eq!(
+            (&answer["route"], &answer["predictions"]),
+            (&body!("stable"), &body!([PRICE]))
+        );
+    }
+    let path = format!("{DEPLOYMENTS}/late/rollouts/{rollout}");
+    let ended = testkit::until("the rollout to end", async || {
+        let rollout = caller.get(&path).await;
+        (rollout["status"] != "running").then_some(rollout)
+    })
+    .await;
+    assert_eq!(ended["status"], "rolled_back", "{ended}");
+    let reason = ended["reason"].as_str().unwrap();
+    assert!(reason.contains("2 of 2 canary requests failed"), "{reason}");
+}
+
 #[tokio::test]
 async fn a_prediction_that_nobody_waits_for_waits_for_the_engine() {
     let (caller, mut engine) = served(body!({})).await;
