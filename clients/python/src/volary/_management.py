@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ._flow import Flow, PortT, Request, operation
-from ._resource import Resource, given, once, read, succeeded
+from ._resource import Resource, given, once, read, revision, succeeded
 from ._session import unexpected
 from ._upload import Form, Upload
 from ._versions import Comparison, ModelCard
@@ -273,9 +273,8 @@ class Models(Resource[PortT]):
         Raises:
             VolaryError: 412, `if_match` lost; 413, the text is too long.
         """
-        headers = {} if if_match is None else {"if-match": f'"{if_match}"'.encode()}
         path = (*_version("models", name, version), "card")
-        return self._call(ModelCard, "PUT", *path, body={"markdown": markdown}, headers=headers)
+        return self._call(ModelCard, "PUT", *path, body={"markdown": markdown}, headers=revision(if_match))
 
     @operation
     def export_onnx(self, name: str, version: int) -> Flow[bytes]:
@@ -383,14 +382,13 @@ class Deployments(Resource[PortT]):
         Raises:
             VolaryError: 409, another version is live (that takes a rollout); 412, `if_match` lost.
         """
-        headers = {} if if_match is None else {"if-match": f'"{if_match}"'.encode()}
         return self._call(
             Deployment,
             "PUT",
             "deployments",
             name,
             body={"model": model, "version": version},
-            headers=headers,
+            headers=revision(if_match),
             repeatable=if_match is None,
         )
 

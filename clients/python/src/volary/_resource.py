@@ -103,3 +103,8 @@ def succeeded(run: RunT) -> RunT:
 def given(**fields: Any) -> dict[str, Any]:
     """The fields that are given; the server has its own defaults for the others."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def revision(if_match: int | None) -> dict[str, bytes]:
+    """The header that lets a change happen to this revision or not at all."""
+    return {} if if_match is None else {"if-match": f'"{if_match}"'.encode()}

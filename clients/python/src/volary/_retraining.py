@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ._flow import Flow, PortT, Request, operation
-from ._resource import Resource, given
+from ._resource import Resource, given, revision
 from .errors import JobFailedError
 
 
@@ -149,7 +149,7 @@ class Retraining(Resource[PortT]):
             deployment=deployment,
             on_better=on_better,
         )
-        headers = _revision(if_match)
+        headers = revision(if_match)
         segments = _of(model)
         return self._call(RetrainingPolicy, "PUT", *segments, body=body, headers=headers, repeatable=if_match is None)
 
@@ -171,7 +171,7 @@ class Retraining(Resource[PortT]):
             VolaryError: 412, `if_match` lost.
         """
         path = self._session.in_project(*_of(model))
-        yield from self._session.send(Request("DELETE", path, headers=_revision(if_match), repeatable=False))
+        yield from self._session.send(Request("DELETE", path, headers=revision(if_match), repeatable=False))
 
     @operation
     def pause(self, model: str) -> Flow[RetrainingPolicy]:
@@ -255,7 +255,3 @@ class Retraining(Resource[PortT]):
 
 def _of(model: str) -> tuple[str, str, str]:
     return ("models", model, "retraining")
-
-
-def _revision(if_match: int | None) -> dict[str, bytes]:
-    return {} if if_match is None else {"if-match": f'"{if_match}"'.encode()}
