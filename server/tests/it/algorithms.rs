@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{App, json, location, problem};
+use crate::harness::{App, ended, json, location, problem};
 
 const PROJECT: &str = "/api/v1/projects/default";
 
@@ -95,11 +95,7 @@ async fn every_algorithm_becomes_a_version_that_answers() {
         let run = call(&app, &key, Method::POST, &runs, asked, 202).await;
         assert_eq!(run["spec"]["params"], filled);
         let path = format!("/training-runs/{}", run["id"].as_str().unwrap());
-        let run = until("training", async || {
-            let run = get(&app, &key, &path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await;
+        let run = ended(async || get(&app, &key, &path).await).await;
         assert_eq!(run["status"], "succeeded", "{run}");
         let is_trees = ["decision_tree", "random_forest", "gradient_boosting"].contains(&algorithm);
         let has_log_link = ["poisson", "gamma", "tweedie"].contains(&algorithm);

@@ -40,8 +40,7 @@ impl Served {
 
     /// What `/metrics` says of a deployment's batches.
     pub(crate) async fn in_batches(&self, metric: &str, deployment: &str) -> Option<u64> {
-        let answer = self.app.get("/metrics").send().await.unwrap();
-        let text = answer.text().await.unwrap();
+        let text = self.app.metrics().await;
         let labels = format!(
             r#"{metric}{{project="default",deployment="{deployment}",model="price",version="1"}} "#
         );

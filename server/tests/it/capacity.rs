@@ -57,8 +57,7 @@ fn row(served: &Served) -> RequestBuilder {
 }
 
 async fn metrics(served: &Served) -> String {
-    let answer = served.app.get("/metrics").send().await.unwrap();
-    let text = answer.text().await.unwrap();
+    let text = served.app.metrics().await;
     let lines = text.lines().filter(|line| line.contains(CROWDED));
     lines.map(|line| format!("{line}\n")).collect()
 }

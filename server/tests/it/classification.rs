@@ -9,7 +9,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{App, Process, json, problem};
+use crate::harness::{App, Process, ended, json, problem};
 use dialects::answers;
 
 const PROJECT: &str = "/api/v1/projects/default";
@@ -73,11 +73,7 @@ impl Ground {
             .post(&format!("{PROJECT}/training-runs"), spec, 202)
             .await;
         let path = format!("{PROJECT}/training-runs/{}", run["id"].as_str().unwrap());
-        until("training", async || {
-            let run = self.get(&path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await
+        ended(async || self.get(&path).await).await
     }
 
     async fn deploy(&self, model: &str) {
@@ -210,11 +206,7 @@ async fn scored(ground: &Ground) {
     let runs = format!("{PROJECT}/scoring-runs");
     let run = ground.post(&runs, spec, 202).await;
     let path = format!("{runs}/{}", run["id"].as_str().unwrap());
-    let run = until("scoring", async || {
-        let run = ground.get(&path).await;
-        (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-    })
-    .await;
+    let run = ended(async || ground.get(&path).await).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     let told = ground.ready("told").await;
     let columns: Vec<(&str, &str)> = told["columns"]

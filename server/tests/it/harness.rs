@@ -14,7 +14,7 @@ use server::config::Config;
 use server::state::{AppState, Role as ProcessRole};
 use server::tls::Tls;
 use server::{listen, router, start};
-use testkit::{PASSWORD, TestPlatform};
+use testkit::{PASSWORD, TestPlatform, until};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -140,6 +140,11 @@ impl App {
             .header("origin", self.origin())
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.finish())
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        let answer = self.get("/metrics").send().await.unwrap();
+        answer.text().await.unwrap()
     }
 
     /// The session cookie of somebody who signed in.
@@ -272,6 +277,15 @@ pub(crate) async fn json(answer: Response, status: u16) -> Value {
     let text = answer.text().await.unwrap();
     assert_eq!(found, status, "{text}");
     serde_json::from_str(&text).unwrap()
+}
+
+/// A training or scoring run, once it has ended.
+pub(crate) async fn ended(mut read: impl AsyncFnMut() -> Value) -> Value {
+    until("the run to end", async || {
+        let run = read().await;
+        (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
+    })
+    .await
 }
 
 pub(crate) fn name(text: &str) -> Name {

@@ -193,15 +193,7 @@ async fn a_version_that_was_let_go_is_loaded_again_when_it_is_asked_for() {
         snapshot.version(project, "price", "1").unwrap().is_loaded(),
         "a deployment serves it"
     );
-    let metrics = served
-        .app
-        .get("/metrics")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let metrics = served.app.metrics().await;
     assert!(
         metrics.contains("volary_models_unloaded_total"),
         "{metrics}"

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{App, Process, json, location, problem};
+use crate::harness::{App, Process, ended, json, location, problem};
 
 const PROJECT: &str = "/api/v1/projects/default";
 
@@ -84,11 +84,7 @@ impl Ground {
 
     async fn ended(&self, id: &str) -> Value {
         let path = format!("/training-runs/{id}");
-        until("training", async || {
-            let run = self.get(&path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await
+        ended(async || self.get(&path).await).await
     }
 
     async fn page(&self, session: &str, path: &str) -> String {

@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json as body};
 use testkit::{TestPlatform, until};
 
-use crate::harness::{App, Process, json, problem};
+use crate::harness::{App, Process, ended, json, problem};
 
 const PROJECT: &str = "/api/v1/projects/default";
 const RETRAINING: &str = "/models/price/retraining";
@@ -112,11 +112,7 @@ impl Ground {
 
     async fn run_ended(&self, id: &str) -> Value {
         let path = format!("/training-runs/{id}");
-        until("training", async || {
-            let run = self.get(&path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await
+        ended(async || self.get(&path).await).await
     }
 
     async fn deploy(&self, name: &str) {

@@ -7,7 +7,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{ADMIN, App, json, location, problem};
+use crate::harness::{ADMIN, App, ended, json, location, problem};
 use crate::served::Served;
 
 const PROJECT: &str = "/api/v1/projects/default";
@@ -76,11 +76,7 @@ impl Ground {
     }
 
     async fn ended(&self, run: &str) -> Value {
-        until("the run to end", async || {
-            let run = self.get(run).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await
+        ended(async || self.get(run).await).await
     }
 
     async fn score(&self, spec: Value) -> Value {

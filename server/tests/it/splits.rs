@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{App, Process, json, location, problem};
+use crate::harness::{App, Process, ended, json, location, problem};
 
 const PROJECT: &str = "/api/v1/projects/default";
 
@@ -67,11 +67,7 @@ impl Ground {
 
     async fn ended(&self, id: &str) -> Value {
         let path = format!("/training-runs/{id}");
-        let run = until("training", async || {
-            let run = self.get(&path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await;
+        let run = ended(async || self.get(&path).await).await;
         assert_eq!(run["status"], "succeeded", "{run}");
         run
     }

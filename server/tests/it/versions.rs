@@ -9,7 +9,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{App, Process, json};
+use crate::harness::{App, Process, ended, json};
 
 const PROJECT: &str = "/api/v1/projects/default";
 const PASSENGERS: &str = include_str!("../../../crates/trainer/tests/data/titanic.csv");
@@ -67,11 +67,7 @@ impl Ground {
 
     async fn ended(&self, run: &Value) -> Value {
         let path = format!("/training-runs/{}", run["id"].as_str().unwrap());
-        until("training", async || {
-            let run = self.get(&path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await
+        ended(async || self.get(&path).await).await
     }
 
     async fn train(&self, spec: &Value) -> Value {

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json as body};
 use testkit::until;
 
-use crate::harness::{App, json, problem};
+use crate::harness::{App, ended, json, problem};
 
 const PROJECT: &str = "/api/v1/projects/default";
 
@@ -47,11 +47,7 @@ impl Client<'_> {
             .call(Method::POST, "/training-runs", Some(spec), 202)
             .await;
         let path = format!("/training-runs/{}", run["id"].as_str().unwrap());
-        until("training", async || {
-            let run = self.get(&path).await;
-            (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-        })
-        .await
+        ended(async || self.get(&path).await).await
     }
 }
 

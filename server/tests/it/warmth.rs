@@ -85,8 +85,7 @@ impl Served {
 
     /// What `/metrics` has of this name and this deployment.
     async fn counted(&self, metric: &str, deployment: &str) -> Option<String> {
-        let answer = self.app.get("/metrics").send().await.unwrap();
-        let text = answer.text().await.unwrap();
+        let text = self.app.metrics().await;
         let labels = format!(r#"{metric}{{project="default",deployment="{deployment}"}} "#);
         let found = text.lines().find_map(|line| line.strip_prefix(&labels));
         found.map(str::to_owned)

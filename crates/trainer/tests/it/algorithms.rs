@@ -7,17 +7,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use trainer::{TrainEvent, Trained};
 
-use crate::{TestFile, algorithms, california_housing, csv, spec_of, titanic};
+use crate::{TestFile, algorithms, california_housing, csv, messages, spec_of, titanic};
 
 const TARGET: &str = "median_house_value";
-
-fn messages(events: &[TrainEvent], level: LogLevel) -> String {
-    let lines = events.iter().filter_map(|event| match event {
-        TrainEvent::Log { level: of, message } if *of == level => Some(message.as_str()),
-        _ => None,
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
 
 #[test]
 fn the_same_run_gives_the_same_bytes() {

@@ -40,7 +40,7 @@ use domain::Name;
 use domain::datasets::{ColumnProfile, DataFormat, Profile};
 use domain::models::Task;
 use domain::training_runs::{
-    Algorithm, Named, RunError, Split, SplitMethod, TrainingBudget, TrainingSpec,
+    Algorithm, LogLevel, Named, RunError, Split, SplitMethod, TrainingBudget, TrainingSpec,
 };
 use tempfile::TempDir;
 use trainer::{DataError, TrainEvent, Trained};
@@ -140,6 +140,15 @@ fn spec_of(algorithm: Algorithm, target: &str, params: serde_json::Value) -> Tra
 fn algorithms(task: Task) -> Vec<Algorithm> {
     let named = Named::ALL.into_iter().map(Algorithm::from);
     named.filter(|algorithm| algorithm.serves(task)).collect()
+}
+
+/// What was told of this level, line by line.
+fn messages(events: &[TrainEvent], level: LogLevel) -> String {
+    let lines = events.iter().filter_map(|event| match event {
+        TrainEvent::Log { level: of, message } if *of == level => Some(message.as_str()),
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn name(text: &str) -> Name {

@@ -3,9 +3,9 @@
 use domain::training_runs::{Algorithm, LogLevel, SplitMethod, TrainingSpec};
 use proptest::prelude::*;
 use serde_json::json;
-use trainer::{TrainEvent, Trained};
+use trainer::Trained;
 
-use crate::{TestFile, csv, spec, spec_of};
+use crate::{TestFile, csv, messages, spec, spec_of};
 
 const ROWS: u32 = 240;
 
@@ -36,14 +36,6 @@ fn inputs(trained: &Trained) -> Vec<&str> {
     inputs.map(|input| input.name.as_str()).collect()
 }
 
-fn log(events: Vec<TrainEvent>, wanted: LogLevel) -> Vec<String> {
-    let lines = events.into_iter().filter_map(|event| match event {
-        TrainEvent::Log { level, message } if level == wanted => Some(message),
-        _ => None,
-    });
-    lines.collect()
-}
-
 #[test]
 fn a_group_is_on_one_side_and_its_column_is_learned_from_only_when_named() {
     let mut spec = split_by(SplitMethod::Group, "patient");
@@ -60,11 +52,10 @@ fn a_group_is_on_one_side_and_its_column_is_learned_from_only_when_named() {
         ["dose"],
         "a day differs in nearly all rows"
     );
-    let told = log(events, LogLevel::Info);
+    let told = messages(&events, LogLevel::Info);
     assert!(
-        told.iter()
-            .any(|line| line.contains("\"patient\" is what the split goes by")),
-        "{told:?}"
+        told.contains("\"patient\" is what the split goes by"),
+        "{told}"
     );
     spec.features = Some(vec!["dose".to_owned(), "patient".to_owned()]);
     let named = visits().train(&spec).unwrap();
@@ -80,7 +71,7 @@ fn the_newest_rows_are_held_out_and_those_without_a_moment_are_learned_from() {
     assert_eq!(trained.metrics["train_rows"], 192.0);
     assert_eq!(inputs(&trained), ["patient", "dose"]);
     let expected = "1 rows have no value for \"day\": they are learned from";
-    assert_eq!(log(events, LogLevel::Warn), [expected]);
+    assert_eq!(messages(&events, LogLevel::Warn), expected);
     assert_eq!(trained.evaluation.warnings, [expected]);
     // By a number the same.
     let by_number = visits()
@@ -161,9 +152,9 @@ fn folds_are_judged_beside_the_held_out_rows() {
                 .keys()
                 .any(|name| name.starts_with("folds_baseline"))
         );
-        let told = log(events, LogLevel::Info);
+        let told = messages(&events, LogLevel::Info);
         let line = format!("5 folds: RMSE {mean:.6} ± {std:.6}");
-        assert!(told.contains(&line), "{told:?}");
+        assert!(told.lines().any(|told| told == line), "{told}");
         if method == SplitMethod::Random {
             assert_eq!(trained.artifact, alone.artifact, "the model is the same");
             assert_eq!(trained.metrics["rmse"], alone.metrics["rmse"]);
@@ -195,12 +186,8 @@ fn folds_for_which_there_is_no_time_are_told() {
     let (trained, events) = visits().train_with_events(&spec);
     let trained = trained.unwrap();
     assert!(!trained.metrics.contains_key("folds"));
-    let told = log(events, LogLevel::Warn);
-    assert!(
-        told.iter()
-            .any(|line| line.contains("no time for fold 1 of 3")),
-        "{told:?}"
-    );
+    let told = messages(&events, LogLevel::Warn);
+    assert!(told.contains("no time for fold 1 of 3"), "{told}");
 }
 
 #[test]

@@ -7,10 +7,10 @@ use domain::training_runs::{Algorithm, LogLevel, SplitMethod, TrainingSpec};
 use model::{Body, Link, Node, Predictor, Reference, Score, Tree, check_row, decode};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-use trainer::{TrainEvent, Trained};
+use trainer::Trained;
 
 use crate::sklearn::requests;
-use crate::{TestFile, california_housing, csv, spec_of, titanic};
+use crate::{TestFile, california_housing, csv, messages, spec_of, titanic};
 
 fn of_classes(algorithm: Algorithm, target: &str, params: Json) -> TrainingSpec {
     let mut spec = spec_of(algorithm, target, params);
@@ -57,14 +57,6 @@ fn predictions(file: &TestFile, trained: &Trained) -> Vec<(usize, f64)> {
             (place, predictor.number(&row).unwrap())
         })
         .collect()
-}
-
-fn warnings(events: &[TrainEvent]) -> String {
-    let lines = events.iter().filter_map(|event| match event {
-        TrainEvent::Log { level, message } if *level == LogLevel::Warn => Some(message.as_str()),
-        _ => None,
-    });
-    lines.collect::<Vec<&str>>().join("\n")
 }
 
 #[test]
@@ -233,7 +225,7 @@ fn trees_that_have_no_room_get_larger_leaves_and_say_how_large() {
     spec.budget.memory_mb = 256;
     let (trained, events) = california_housing().train_with_events(&spec);
     let trained = trained.unwrap();
-    let told = warnings(&events);
+    let told = messages(&events, LogLevel::Warn);
     assert!(
         told.contains("training rows or more, not 1: the trees would take"),
         "{told}"
@@ -260,7 +252,7 @@ fn many_classes_share_the_trees_that_a_model_may_have() {
     );
     let (trained, events) = csv("a,b,y", rows).train_with_events(&spec);
     let trained = trained.unwrap();
-    let told = warnings(&events);
+    let told = messages(&events, LogLevel::Warn);
     assert!(told.contains("grows 200 trees, not 250"), "{told}");
     assert_eq!(trees(&trained).len(), 20_000);
     assert!(trained.metrics["accuracy"] > 0.7, "{:?}", trained.metrics);

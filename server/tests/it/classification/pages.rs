@@ -1,10 +1,9 @@
 //! What people see of a classifier.
 
 use domain::Role;
-use testkit::until;
 
 use super::{FEATURES, Ground, PASSENGERS, PROJECT};
-use crate::harness::location;
+use crate::harness::{ended, location};
 
 /// With the form as a browser sends it before the page is hydrated.
 #[tokio::test]
@@ -58,11 +57,7 @@ async fn the_pages_show_a_classifier() {
         .unwrap();
     let place = location(&sent).to_owned();
     let id = place.rsplit('/').next().unwrap().to_owned();
-    let run = until("training", async || {
-        let run = ground.get(&format!("{PROJECT}/training-runs/{id}")).await;
-        (!matches!(run["status"].as_str().unwrap(), "queued" | "running")).then_some(run)
-    })
-    .await;
+    let run = ended(async || ground.get(&format!("{PROJECT}/training-runs/{id}")).await).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     assert_eq!(run["spec"]["task"], "classification");
     assert_eq!(run["evaluation"]["candidates"][0]["metric"], "log_loss");

@@ -72,8 +72,7 @@ async fn a_call_whose_time_is_over_ends_whatever_it_asks() {
     let never = request("never", Vec::new());
     let call = channel.call("ModelInfer").with("grpc-timeout", "0n");
     call.send(&never).await.refused(DEADLINE_EXCEEDED);
-    let metrics = channel.served.app.get("/metrics").send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = channel.served.app.metrics().await;
     let of_never = r#"volary_predict_requests_total{project="default",deployment="never""#;
     assert!(!metrics.contains(of_never), "{metrics}");
     let counted = metrics.lines().find(|line| {

@@ -89,15 +89,7 @@ async fn a_failing_canary_is_out_in_seconds_and_no_client_sees_it() {
         canary.errors == canary.requests && canary.requests <= 100,
         "{canary:?}"
     );
-    let text = served
-        .app
-        .get("/metrics")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let text = served.app.metrics().await;
     let counted = text
         .lines()
         .find(|line| {

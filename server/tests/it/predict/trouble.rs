@@ -3,8 +3,8 @@ use platform::deployments;
 use serde_json::json;
 use testkit::until;
 
-use crate::harness::{name, problem};
-use crate::served::{SYSTEM, Served, header, signature, status};
+use crate::harness::problem;
+use crate::served::{SYSTEM, Served, header, status};
 
 #[tokio::test]
 async fn predictions_go_on_while_postgres_is_away() {
@@ -42,11 +42,8 @@ async fn predictions_go_on_while_postgres_is_away() {
 async fn a_deployment_whose_artifact_is_damaged_is_degraded_and_says_so() {
     let served = Served::start().await;
     let (platform, project) = (&served.app.platform, &served.project);
-    platform
-        .version(project, &name("broken"), b"not an artifact", &signature())
-        .await;
-    let spec = domain::deployments::DeploymentSpec::new(name("broken"), 1);
-    let broken = deployments::put(platform, &SYSTEM, project, &name("broken"), spec, None)
+    let broken = served.broken().await;
+    let broken = deployments::get(platform, &SYSTEM, project, &broken)
         .await
         .unwrap();
     assert_eq!(broken.state, DeploymentState::Degraded);

@@ -65,6 +65,11 @@ async fn every_door_leads_to_the_engine() {
         200,
     )
     .await;
+    let answered = async |path: &str, sent: Value| {
+        let answer = caller.post(path).json(&sent).send().await.unwrap();
+        json(answer, 200).await
+    };
+    let invocations = "/deployments/price/invocations";
 
     for (path, route) in [
         ("/predict/price", "stable"),
@@ -93,28 +98,25 @@ async fn every_door_leads_to_the_engine() {
         {"name": "area", "shape": [2], "datatype": "FP64", "data": [1.5, 0.5]},
         {"name": "place", "shape": [2], "datatype": "BYTES", "data": ["NEAR BAY", "Großstadt \"x\""]},
     ]});
-    let answer = caller.post("/v2/models/price/infer").json(&tensors);
-    let answer = json(answer.send().await.unwrap(), 200).await;
+    let answer = answered("/v2/models/price/infer", tensors).await;
     assert_eq!(answer["outputs"][0]["data"], body!([PRICE, 2.5]));
     assert_eq!(engine.last()["inputs"][2]["data"][1], "Großstadt \"x\"");
 
     let records = body!({"dataframe_records": [row(), {"rooms": 1, "area": 0, "place": "INLAND"}]});
-    let answer = caller.post("/deployments/price/invocations").json(&records);
-    let answer = json(answer.send().await.unwrap(), 200).await;
+    let answer = answered(invocations, records).await;
     assert_eq!(answer["predictions"], body!([PRICE, 2.0]));
     assert_eq!(engine.last()["inputs"][2]["data"][1], "INLAND");
 
     // Texts that look like something else, and rows without names.
-    let table = caller.post("/deployments/price/invocations");
-    let table = table
+    let table = caller
+        .post(invocations)
         .header("content-type", "text/csv")
         .body("place,rooms,area\n12345,3,1.5\ntrue,1,0\n");
     let answer = json(table.send().await.unwrap(), 200).await;
     assert_eq!(answer["predictions"], body!([7.5, 2.0]));
     assert_eq!(engine.last()["inputs"][2]["data"], body!(["12345", "true"]));
     let lists = body!({"instances": [[3, 1.5, "INLAND"], [1, 0, "NEAR BAY"]]});
-    let answer = caller.post("/deployments/price/invocations").json(&lists);
-    let answer = json(answer.send().await.unwrap(), 200).await;
+    let answer = answered(invocations, lists).await;
     assert_eq!(answer["predictions"], body!([7.5, 1002.0]));
 
     let client = Client::connect(caller.app.address).await;
@@ -129,10 +131,7 @@ async fn every_door_leads_to_the_engine() {
 
     // A body over 64 KiB.
     let rows: Vec<Value> = (0..2000).map(|_| row()).collect();
-    let many = caller
-        .post("/predict/price")
-        .json(&body!({ "inputs": rows }));
-    let answer = json(many.send().await.unwrap(), 200).await;
+    let answer = answered("/predict/price", body!({ "inputs": rows })).await;
     assert_eq!(answer["predictions"].as_array().unwrap().len(), 2000);
     assert!(
         answer["predictions"]
@@ -232,13 +231,15 @@ async fn a_classifier_tells_labels_and_probabilities_as_the_engine_does() {
         let model = format!("c{}", name.as_str().unwrap());
         let version = json(caller.make(&model, &new).await, 201).await;
         assert_eq!(version["signature"]["output"]["task"], "classification");
-        let ask = caller.post(&format!("/predict/{model}/1"));
-        let answer = ask
-            .json(&body!({"inputs": {"a": true}}))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(json(answer, 200).await["predictions"], body!([expected]));
+        let asked = async || {
+            let ask = caller.post(&format!("/predict/{model}/1"));
+            let ask = ask.json(&body!({"inputs": {"a": true}}));
+            ask.send().await.unwrap()
+        };
+        assert_eq!(
+            json(asked().await, 200).await["predictions"],
+            body!([expected])
+        );
         assert_eq!(engine.last()["inputs"][0]["data"], body!([true]));
 
         // Not what such a classifier can say.
@@ -250,14 +251,8 @@ async fn a_classifier_tells_labels_and_probabilities_as_the_engine_does() {
         ] {
             let wrong = body!([{"name": name, "datatype": outputs[0]["datatype"], "shape": shape, "data": data}]);
             engine.set(Mode::Outputs(wrong));
-            let ask = caller.post(&format!("/predict/{model}/1"));
-            let answer = ask
-                .json(&body!({"inputs": {"a": true}}))
-                .send()
-                .await
-                .unwrap();
             assert_eq!(
-                problem(answer, 502).await["error_code"],
+                problem(asked().await, 502).await["error_code"],
                 "engine_failed",
                 "{data}"
             );

@@ -164,15 +164,7 @@ async fn an_engine_that_is_gone_is_left_alone_until_it_is_back() {
     .await;
     let deployment = caller.get(&format!("{DEPLOYMENTS}/price")).await;
     assert_eq!(deployment["state"], "degraded");
-    let metrics = caller
-        .app
-        .get("/metrics")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let metrics = caller.app.metrics().await;
     assert!(metrics.contains("volary_engine_circuit{"), "{metrics}");
     assert!(metrics.contains("outcome=\"not_reached\""));
 
@@ -218,15 +210,7 @@ async fn stable_answers_for_a_canary_whose_engine_fails_or_is_too_slow() {
             "{mode:?}"
         );
     }
-    let metrics = caller
-        .app
-        .get("/metrics")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let metrics = caller.app.metrics().await;
     let failed = metrics.lines().find(|line| {
         let is_ours = line.contains("deployment=\"fallible\"");
         line.starts_with("volary_predict_errors_total")
