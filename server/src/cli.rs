@@ -23,7 +23,7 @@ pub enum Command {
     /// Work on jobs only: profile datasets, train models and score datasets
     Worker(Box<worker::Args>),
     /// Bring the database's schema up to date
-    Migrate(migrate::Args),
+    Migrate(Box<migrate::Args>),
     /// Check that everything the server needs is there
     Doctor(Box<doctor::Args>),
     /// Manage people, working on the database directly

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => commands::serve::run(*args),
         Command::Worker(args) => commands::worker::run(*args),
-        Command::Migrate(args) => commands::migrate::run(args),
+        Command::Migrate(args) => commands::migrate::run(*args),
         Command::Doctor(args) => commands::doctor::run(*args),
         Command::Admin(args) => commands::admin::run(args),
         Command::Keys(args) => commands::keys::run(args),

@@ -12,7 +12,7 @@ const AT_ONCE: usize = 32;
 /// Adds sampled predictions to the log. Those of deployments that are gone are dropped.
 pub async fn add(conn: &mut Conn, records: Vec<PredictionRecord>) -> Result<()> {
     let times = records.iter().map(|record| OffsetDateTime::from(record.at));
-    let days: BTreeSet<Date> = times.map(|at| at.date()).collect();
+    let days: BTreeSet<Date> = times.map(OffsetDateTime::date).collect();
     for day in days {
         sqlx::query!("SELECT ensure_prediction_day($1)", day)
             .execute(&mut *conn)
