@@ -15,9 +15,10 @@ use crate::{Error, FieldError, Name, Result, Timestamp};
 
 pub use algorithm::{Algorithm, Named};
 pub use parameter::{
-    BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
-    LOGISTIC_PENALTY, MAX_NEIGHBORS, NEIGHBORS, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING,
-    TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
+    BOOSTED_FEATURE_SHARE, BOOSTED_LEAF_ROWS, BOOSTED_SEED, BOOSTED_TREES, BUDGET, FEATURE_SHARE,
+    FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LEAF_PENALTY, LEARNING_RATE,
+    LOG_PENALTY, LOGISTIC_PENALTY, MAX_LEAVES, MAX_NEIGHBORS, NEIGHBORS, PENALTY, POWER, Parameter,
+    Params, ROW_SHARE, SEED, SMOOTHING, TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
 };
 pub use preprocessing::{ColumnPreprocessing, Encode, Impute, Preprocessing, Role, Scale};
 pub use reproduction::{Made, Recipe, Reproduction};
@@ -54,7 +55,9 @@ pub struct TrainingSpec {
     /// takes `smoothing` (0.001 to 1,000; 1); `k_nearest_neighbors` takes `neighbors` (1 to 100, 5) and `weights` (`uniform` or `distance`;
     /// `uniform`); `decision_tree` takes `max_depth` (1 to 30, 8) and `min_leaf_rows` (1 to 100,000; 20);
     /// `random_forest` takes `trees` (1 to 1,000; 200), `max_depth` (1 to 30, 30), `min_leaf_rows` (1 to 100,000; 3), `feature_share`
-    /// (0.01 to 1, 0.33) and `seed` (42); `gradient_boosting` takes `budget` (0.1 to 2, 1) and `seed` (42).
+    /// (0.01 to 1, 0.33) and `seed` (42); `gradient_boosting` takes `budget` (0.1 to 2, 1) and `seed` (42); `histogram_boosting` takes
+    /// `trees` (1 to 10,000; 100), `learning_rate` (0.001 to 1, 0.1), `max_leaves` (2 to 1,000; 31), `min_leaf_rows` (1 to 100,000;
+    /// 20), `penalty` (0 to 1,000,000; 1), `row_share` (0.05 to 1, 1), `feature_share` (0.01 to 1, 1) and `seed` (42).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub params: Option<serde_json::Map<String, serde_json::Value>>,

@@ -49,10 +49,12 @@ pub(crate) struct Features<'a> {
 }
 
 impl Features<'_> {
-    /// Learns from the rows `train` how each column is encoded, and which columns are of no use. `progress` gets fractions from 0 to 1.
+    /// Learns from the rows `train` how each column is encoded, and which columns are of no use. `rules` hold for columns of which
+    /// nothing is asked. `progress` gets fractions from 0 to 1.
     pub(crate) fn fit<'a>(
         prepared: Prepared<'a>,
         train: &[u32],
+        rules: Rules,
         progress: &mut dyn FnMut(f64),
     ) -> Features<'a> {
         let Prepared {
@@ -63,7 +65,7 @@ impl Features<'_> {
         let mut features = Vec::new();
         let count = columns.len();
         for (index, made) in columns.into_iter().enumerate() {
-            match encoding(&made, train) {
+            match encoding(&made, train, rules) {
                 Ok(encoding) => {
                     if let Encoding::Categorical(categorical) = &encoding
                         && let Some(source) = sources.get_mut(made.source)
@@ -110,7 +112,7 @@ impl Features<'_> {
 }
 
 /// Or why the column is of no use.
-fn encoding(made: &Made<'_>, train: &[u32]) -> Result<Encoding, String> {
+fn encoding(made: &Made<'_>, train: &[u32], rules: Rules) -> Result<Encoding, String> {
     if let Some(categorical) = &made.categorical {
         return Ok(Encoding::Categorical(categorical.clone()));
     }
@@ -126,7 +128,7 @@ fn encoding(made: &Made<'_>, train: &[u32]) -> Result<Encoding, String> {
         }
         Values::Categories { codes, names } => {
             let is_boolean = column.kind == ColumnType::Boolean;
-            let fitted = Categorical::fit(codes, names, is_boolean, train, Rules::default())?;
+            let fitted = Categorical::fit(codes, names, is_boolean, train, rules)?;
             Ok(Encoding::Categorical(fitted))
         }
     }

@@ -1,7 +1,10 @@
 //! Fitting models to rows. An algorithm is a file here and an arm in [`algorithm`].
 
+mod bins;
+mod draw;
 mod generalised_linear;
 mod gradient_boosting;
+mod histogram_boosting;
 mod least_squares;
 mod linear_regression;
 mod logistic_regression;
@@ -17,9 +20,10 @@ use std::num::NonZero;
 use std::time::Instant;
 
 use domain::training_runs::{
-    BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
-    LOGISTIC_PENALTY, NEIGHBORS, Named, PENALTY, POWER, Params, RunError, SEED, SMOOTHING,
-    TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
+    BOOSTED_FEATURE_SHARE, BOOSTED_LEAF_ROWS, BOOSTED_SEED, BOOSTED_TREES, BUDGET, FEATURE_SHARE,
+    FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LEAF_PENALTY, LEARNING_RATE,
+    LOG_PENALTY, LOGISTIC_PENALTY, MAX_LEAVES, NEIGHBORS, Named, PENALTY, POWER, Params, ROW_SHARE,
+    RunError, SEED, SMOOTHING, TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
 };
 use model::Link;
 
@@ -27,6 +31,7 @@ use crate::features::Features;
 use crate::stream::Stream;
 use generalised_linear::GeneralisedLinear;
 use gradient_boosting::GradientBoosting;
+use histogram_boosting::HistogramBoosting;
 use linear_regression::LinearRegression;
 use logistic_regression::LogisticRegression;
 use naive_bayes::NaiveBayes;
@@ -184,6 +189,16 @@ pub(crate) fn algorithm(algorithm: Named, params: &Params) -> Box<dyn Fit> {
         Named::GradientBoosting => Box::new(GradientBoosting {
             budget: params.of(&BUDGET),
             seed: params.of(&SEED) as u64,
+        }),
+        Named::HistogramBoosting => Box::new(HistogramBoosting {
+            trees: params.of(&BOOSTED_TREES) as usize,
+            learning_rate: params.of(&LEARNING_RATE),
+            max_leaves: params.of(&MAX_LEAVES) as usize,
+            min_leaf_rows: params.of(&BOOSTED_LEAF_ROWS) as u32,
+            penalty: params.of(&LEAF_PENALTY),
+            row_share: params.of(&ROW_SHARE),
+            feature_share: params.of(&BOOSTED_FEATURE_SHARE),
+            seed: params.of(&BOOSTED_SEED) as u64,
         }),
     }
 }

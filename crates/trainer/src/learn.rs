@@ -12,7 +12,7 @@ use domain::training_runs::{
 
 use crate::divide::Division;
 use crate::failure::failure;
-use crate::features::Features;
+use crate::features::{Features, Rules};
 use crate::fit::{self, Fits, Fitted, LinearFit, Rows, Told};
 use crate::package::{Packaged, package};
 use crate::prepare::{self, Prepared};
@@ -86,7 +86,8 @@ impl<'t> Lesson<'t> {
                 (0.0, 1.0)
             }
         };
-        let features = Features::fit(self.prepared(train)?, train, &mut |fraction| {
+        let rules = Rules::of(choice.algorithm);
+        let features = Features::fit(self.prepared(train)?, train, rules, &mut |fraction| {
             tell(Stage::Encode, Told::Progress(fraction));
         });
         for dropped in &features.dropped {

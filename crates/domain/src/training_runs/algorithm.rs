@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::parameter::{
-    BUDGET, FEATURE_SHARE, FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LOG_PENALTY,
-    LOGISTIC_PENALTY, NEIGHBORS, PENALTY, POWER, Parameter, Params, SEED, SMOOTHING, TREE_DEPTH,
-    TREE_LEAF_ROWS, TREES, WEIGHTS,
+    BOOSTED_FEATURE_SHARE, BOOSTED_LEAF_ROWS, BOOSTED_SEED, BOOSTED_TREES, BUDGET, FEATURE_SHARE,
+    FOREST_DEPTH, FOREST_LEAF_ROWS, FOREST_SEED, L1_RATIO, LEAF_PENALTY, LEARNING_RATE,
+    LOG_PENALTY, LOGISTIC_PENALTY, MAX_LEAVES, NEIGHBORS, PENALTY, POWER, Parameter, Params,
+    ROW_SHARE, SEED, SMOOTHING, TREE_DEPTH, TREE_LEAF_ROWS, TREES, WEIGHTS,
 };
 use crate::FieldError;
 use crate::models::Task;
@@ -44,6 +45,8 @@ pub enum Algorithm {
     RandomForest,
     /// Many decision trees, each fitted to what the ones before got wrong.
     GradientBoosting,
+    /// The same, of as many trees and leaves as asked for: quick.
+    HistogramBoosting,
 }
 
 /// One that is an algorithm of its own, not a choice among them.
@@ -62,10 +65,11 @@ pub enum Named {
     DecisionTree,
     RandomForest,
     GradientBoosting,
+    HistogramBoosting,
 }
 
 impl Named {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::LinearRegression,
         Self::Ridge,
         Self::Lasso,
@@ -79,6 +83,7 @@ impl Named {
         Self::DecisionTree,
         Self::RandomForest,
         Self::GradientBoosting,
+        Self::HistogramBoosting,
     ];
 }
 
@@ -98,13 +103,14 @@ impl From<Named> for Algorithm {
             Named::DecisionTree => Self::DecisionTree,
             Named::RandomForest => Self::RandomForest,
             Named::GradientBoosting => Self::GradientBoosting,
+            Named::HistogramBoosting => Self::HistogramBoosting,
         }
     }
 }
 
 impl Algorithm {
     /// In the order of a form.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Auto,
         Self::LinearRegression,
         Self::Ridge,
@@ -119,6 +125,7 @@ impl Algorithm {
         Self::DecisionTree,
         Self::RandomForest,
         Self::GradientBoosting,
+        Self::HistogramBoosting,
     ];
 
     /// Unless it is a choice among the others.
@@ -139,6 +146,7 @@ impl Algorithm {
             Self::DecisionTree => Some(Named::DecisionTree),
             Self::RandomForest => Some(Named::RandomForest),
             Self::GradientBoosting => Some(Named::GradientBoosting),
+            Self::HistogramBoosting => Some(Named::HistogramBoosting),
         }
     }
 
@@ -150,7 +158,8 @@ impl Algorithm {
             | Self::KNearestNeighbors
             | Self::DecisionTree
             | Self::RandomForest
-            | Self::GradientBoosting => &Task::ALL,
+            | Self::GradientBoosting
+            | Self::HistogramBoosting => &Task::ALL,
             Self::LinearRegression
             | Self::Ridge
             | Self::Lasso
@@ -190,6 +199,7 @@ impl Algorithm {
             Self::DecisionTree => "decision_tree",
             Self::RandomForest => "random_forest",
             Self::GradientBoosting => "gradient_boosting",
+            Self::HistogramBoosting => "histogram_boosting",
         }
     }
 
@@ -219,6 +229,7 @@ impl Algorithm {
             Self::DecisionTree => "Decision tree",
             Self::RandomForest => "Random forest",
             Self::GradientBoosting => "Gradient boosting",
+            Self::HistogramBoosting => "Histogram boosting",
         }
     }
 
@@ -268,6 +279,9 @@ impl Algorithm {
             Self::GradientBoosting => {
                 "Hundreds of decision trees: finds curves and interplay of columns, and is mostly the most accurate."
             }
+            Self::HistogramBoosting => {
+                "As gradient boosting, with the dials that other libraries have: quick on large tables, and good with many categories."
+            }
         }
     }
 
@@ -312,6 +326,16 @@ impl Algorithm {
                 FOREST_SEED,
             ],
             Self::GradientBoosting => &[BUDGET, SEED],
+            Self::HistogramBoosting => &[
+                BOOSTED_TREES,
+                LEARNING_RATE,
+                MAX_LEAVES,
+                BOOSTED_LEAF_ROWS,
+                LEAF_PENALTY,
+                ROW_SHARE,
+                BOOSTED_FEATURE_SHARE,
+                BOOSTED_SEED,
+            ],
         }
     }
 

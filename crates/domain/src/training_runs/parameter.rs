@@ -176,6 +176,107 @@ pub const FOREST_SEED: Parameter = Parameter {
     default: 42.0,
 };
 
+/// Of `histogram_boosting`.
+pub const BOOSTED_TREES: Parameter = Parameter {
+    name: "trees",
+    pointer: "/params/trees",
+    label: "Trees",
+    hint: "1 to 10000: more of them go further, and take longer. As many for each of more than two classes.",
+    is_whole: true,
+    choices: &[],
+    min: 1.0,
+    max: 10_000.0,
+    default: 100.0,
+};
+
+pub const LEARNING_RATE: Parameter = Parameter {
+    name: "learning_rate",
+    pointer: "/params/learning_rate",
+    label: "Learning rate",
+    hint: "0.001 to 1: how much of what a tree says is added. Half of it takes twice the trees, and is often better.",
+    is_whole: false,
+    choices: &[],
+    min: 0.001,
+    max: 1.0,
+    default: 0.1,
+};
+
+pub const MAX_LEAVES: Parameter = Parameter {
+    name: "max_leaves",
+    pointer: "/params/max_leaves",
+    label: "Leaves",
+    hint: "2 to 1000: the most answers of a tree. Fewer are steadier where rows are few, more find more in many rows.",
+    is_whole: true,
+    choices: &[],
+    min: 2.0,
+    max: 1_000.0,
+    default: 31.0,
+};
+
+/// Of `histogram_boosting`.
+pub const BOOSTED_LEAF_ROWS: Parameter = Parameter {
+    name: "min_leaf_rows",
+    pointer: "/params/min_leaf_rows",
+    label: "Rows of an answer",
+    hint: "1 to 100000: the fewest training rows that a tree's answer is made of. Of a small table, a tenth of the training rows is enough.",
+    is_whole: true,
+    choices: &[],
+    min: 1.0,
+    max: 100_000.0,
+    default: 20.0,
+};
+
+/// Of `histogram_boosting`.
+pub const LEAF_PENALTY: Parameter = Parameter {
+    name: "penalty",
+    pointer: "/params/penalty",
+    label: "Penalty",
+    hint: "0 to 1000000: the larger, the smaller the steps that few rows lead to.",
+    is_whole: false,
+    choices: &[],
+    min: 0.0,
+    max: 1e6,
+    default: 1.0,
+};
+
+pub const ROW_SHARE: Parameter = Parameter {
+    name: "row_share",
+    pointer: "/params/row_share",
+    label: "Share of the rows",
+    hint: "0.05 to 1: how many of the training rows a tree learns from, drawn anew for each.",
+    is_whole: false,
+    choices: &[],
+    min: 0.05,
+    max: 1.0,
+    default: 1.0,
+};
+
+/// Of `histogram_boosting`.
+pub const BOOSTED_FEATURE_SHARE: Parameter = Parameter {
+    name: "feature_share",
+    pointer: "/params/feature_share",
+    label: "Share of the features",
+    hint: "0.01 to 1: how many of the features a question is chosen from, drawn anew for each.",
+    is_whole: false,
+    choices: &[],
+    min: 0.01,
+    max: 1.0,
+    default: 1.0,
+};
+
+/// Of `histogram_boosting`.
+pub const BOOSTED_SEED: Parameter = Parameter {
+    name: "seed",
+    pointer: "/params/seed",
+    label: "Drawing seed",
+    hint: "The same seed draws the same rows and features, where not all are taken, so the model is the same.",
+    is_whole: true,
+    choices: &[],
+    min: 0.0,
+    max: LARGEST_WHOLE,
+    default: 42.0,
+};
+
 /// Of `naive_bayes`.
 pub const SMOOTHING: Parameter = Parameter {
     name: "smoothing",

@@ -98,6 +98,7 @@ fn can_be_member(algorithm: Named) -> bool {
             | Named::DecisionTree
             | Named::RandomForest
             | Named::GradientBoosting
+            | Named::HistogramBoosting
     )
 }
 

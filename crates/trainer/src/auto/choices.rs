@@ -42,6 +42,7 @@ pub(super) fn choices(lesson: &Lesson<'_>, rows: &[u32]) -> Vec<Choice> {
         all.push((Named::DecisionTree, json!({})));
         all.push((Named::KNearestNeighbors, json!({})));
     }
+    all.extend(boosted(is_small));
     all.push((Named::GradientBoosting, json!({"budget": 0.5})));
     all.push((Named::RandomForest, json!({"trees": 100})));
     if is_small {
@@ -58,6 +59,27 @@ pub(super) fn choices(lesson: &Lesson<'_>, rows: &[u32]) -> Vec<Choice> {
             Some(Choice { algorithm, params })
         })
         .collect()
+}
+
+/// At its defaults, and in more and smaller steps, each of some rows and features: with little penalty where few rows say it all,
+/// and with small trees where rows are few, large ones where they are many.
+fn boosted(is_small: bool) -> [(Named, Json); 3] {
+    let finer = json!({
+        "trees": 300, "learning_rate": 0.05, "max_leaves": 16, "min_leaf_rows": 10, "penalty": 0.1,
+        "row_share": 0.8, "feature_share": 0.5,
+    });
+    let sized = if is_small {
+        json!({
+            "trees": 500, "learning_rate": 0.05, "max_leaves": 8, "min_leaf_rows": 10,
+            "row_share": 0.7, "feature_share": 0.6,
+        })
+    } else {
+        json!({
+            "trees": 600, "learning_rate": 0.05, "max_leaves": 63,
+            "row_share": 0.8, "feature_share": 0.5,
+        })
+    };
+    [json!({}), finer, sized].map(|params| (Named::HistogramBoosting, params))
 }
 
 /// For amounts that differ the more the larger they are.

@@ -100,7 +100,10 @@ impl Trial {
 
     /// Whether it grows a model step by step, which takes the longer the better it gets.
     pub(super) fn grows(&self) -> bool {
-        matches!(self.choice.algorithm, Named::GradientBoosting)
+        matches!(
+            self.choice.algorithm,
+            Named::GradientBoosting | Named::HistogramBoosting
+        )
     }
 
     /// Learns from the first rows, and is judged by the others.

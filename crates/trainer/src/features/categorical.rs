@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use domain::training_runs::preprocessing;
+use domain::training_runs::{Named, preprocessing};
 use model::OTHER;
 
 use crate::profile::is_id_like;
@@ -15,6 +15,24 @@ pub(crate) struct Rules {
     pub(crate) max_categories: usize,
     /// The code of one that is kept in any case.
     pub(crate) kept: Option<u32>,
+}
+
+/// Categories of which trees that order them anew in each node can tell each from all others: as many as bins are left beside that of
+/// all others.
+const MOST_TOLD_APART: usize = 254;
+
+impl Rules {
+    /// Where nothing is asked of a column.
+    pub(crate) fn of(algorithm: Named) -> Self {
+        let usual = Self::default();
+        match algorithm {
+            Named::HistogramBoosting => Self {
+                max_categories: MOST_TOLD_APART,
+                ..usual
+            },
+            _ => usual,
+        }
+    }
 }
 
 impl Default for Rules {

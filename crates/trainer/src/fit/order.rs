@@ -84,10 +84,15 @@ impl Order {
 
     /// The categories that stand before a threshold, and whether any other one does.
     pub(super) fn below(&self, threshold: f64) -> (Vec<u32>, bool) {
+        self.among(|rank| rank < threshold)
+    }
+
+    /// The categories of such ranks, and whether any other one has one.
+    pub(super) fn among(&self, is_in: impl Fn(f64) -> bool) -> (Vec<u32>, bool) {
         let known = self.ranks.len() - 1;
-        let before = |place: &u32| self.ranks[*place as usize] < threshold;
-        let categories = (0..known as u32).filter(before).collect();
-        (categories, before(&(known as u32)))
+        let of = |place: &u32| is_in(self.ranks[*place as usize]);
+        let categories = (0..known as u32).filter(of).collect();
+        (categories, of(&(known as u32)))
     }
 }
 

@@ -6,7 +6,6 @@
 //! with replacement, and looks for each split in some of the features, drawn anew; what the trees say is averaged. Which rows and
 //! features are drawn depends on the seed and the tree's place alone, so the threads that trees are grown on do not matter.
 
-mod bins;
 mod goal;
 mod grower;
 mod stand;
@@ -20,11 +19,11 @@ use model::{Link, MAX_BYTES, MAX_TREES, Node, Tree, Trees};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::bins::Bins;
 use super::least_squares::overflowed;
 use super::order::Order;
 use super::{Fit, Fits, Fitted, Rows, Told, TreesFit, threads};
 use crate::failure::{failure, out_of_memory};
-use bins::Bins;
 use goal::Goal;
 use grower::{Grower, Limits};
 use stand::Stand;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Choice, Learned, Lesson};
 use crate::failure::failure;
+use crate::features::{Features, Rules};
 use crate::fit::Told;
 use crate::package::{blend, bytes};
 
@@ -112,14 +113,17 @@ impl<'t> Lesson<'t> {
             learned.truncate(1);
             return learned.pop().map(|(_, own)| own).ok_or_else(none);
         }
-        let mut shared = None;
+        let mut shared: Option<(usize, Features<'t>, f64)> = None;
         let mut packaged = Vec::with_capacity(learned.len());
-        for (weight, own) in learned {
+        for ((_, choice), (weight, own)) in members.iter().zip(learned) {
             packaged.push((weight, own.packaged));
-            // Learned from the same rows, they are the same for all.
-            shared = Some((own.features, own.mean));
+            // Learned from the same rows, they are the same for all, but for how many categories are told apart.
+            let told_apart = Rules::of(choice.algorithm).max_categories;
+            if shared.as_ref().is_none_or(|(most, ..)| told_apart >= *most) {
+                shared = Some((told_apart, own.features, own.mean));
+            }
         }
-        let (features, mean) = shared.ok_or_else(none)?;
+        let (_, features, mean) = shared.ok_or_else(none)?;
         let mut packaged = blend(packaged).ok_or_else(none)?;
         plan.algorithm()
             .as_str()

@@ -6,7 +6,7 @@ use crate::failure::failure;
 use crate::features::Features;
 
 /// Ways of a row through a tree, over all rows and trees: more rows would say the same.
-const MOST_WAYS: usize = 50_000_000;
+const MOST_WAYS: usize = 5_000_000;
 /// Rows that are looked at in any case.
 const FEWEST_ROWS: usize = 1_000;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::models::{DroppedColumn, Importance, InputField};
 use model::{
-    Artifact, Blend, BlendMember, Body, Classifier, Densities, Density, Linear, Node, Score,
+    Artifact, Blend, BlendMember, Body, Classifier, Densities, Density, Linear, Node, Score, Test,
     Transform, Trees,
 };
 
@@ -36,9 +36,12 @@ pub(crate) fn blend(members: Vec<(f64, Packaged)>) -> Option<Packaged> {
     let bodies: Option<Vec<BlendMember>> = members
         .into_iter()
         .map(|(weight, member)| {
+            let fields = &member.artifact.signature.inputs;
+            let own = member.used.iter().copied().zip(fields);
             let wider = Wider {
-                own: member.used,
-                used: &used,
+                own: own
+                    .map(|(place, field)| Own::new(place, field, &used, &inputs))
+                    .collect(),
                 inputs: &inputs,
             };
             let body = wider.body(member.artifact.body)?;
@@ -76,14 +79,23 @@ pub(crate) fn bytes(body: &Body) -> usize {
     }
 }
 
-/// Of those that take the feature: what stands in for a missing value is said where it is the same for all of them.
+/// Of those that take the feature, what the one says that tells most categories apart: what stands in for a missing value is said
+/// where it is the same for all of them.
 fn input(members: &[(f64, Packaged)], place: usize) -> Option<InputField> {
-    let mut fields = members.iter().filter_map(|(_, member)| {
+    let fields = members.iter().filter_map(|(_, member)| {
         let slot = member.used.iter().position(|used| *used == place)?;
         member.artifact.signature.inputs.get(slot)
     });
-    let mut field = fields.next()?.clone();
-    if fields.any(|other| other.impute != field.impute) {
+    let told_apart = |field: &InputField| field.categories.as_ref().map_or(0, Vec::len);
+    let widest = fields.clone().reduce(|widest, next| {
+        if told_apart(next) > told_apart(widest) {
+            next
+        } else {
+            widest
+        }
+    });
+    let mut field = widest?.clone();
+    if fields.into_iter().any(|other| other.impute != field.impute) {
         field.impute = None;
     }
     Some(field)
@@ -138,11 +150,57 @@ fn importances(members: &[(f64, Packaged)]) -> Vec<Importance> {
 
 /// From a model's own inputs to those of all.
 struct Wider<'a> {
-    /// Places of the features that the model takes, in its order.
-    own: Vec<usize>,
+    /// Of each input that the model takes, in its order.
+    own: Vec<Own>,
     /// Those that any takes.
-    used: &'a [usize],
     inputs: &'a [InputField],
+}
+
+/// An input of a model among those of all.
+struct Own {
+    /// Its place.
+    place: Option<usize>,
+    /// Of each of its categories there, the model's own; none of those that the model does not tell apart. Nothing where they are the
+    /// same.
+    categories: Option<Vec<Option<usize>>>,
+}
+
+impl Own {
+    fn new(feature: usize, field: &InputField, used: &[usize], inputs: &[InputField]) -> Self {
+        let place = used.iter().position(|used| *used == feature);
+        let all = place.and_then(|place| inputs.get(place)?.categories.as_ref());
+        let categories = match (all, &field.categories) {
+            (Some(all), Some(own)) if all != own => {
+                let of = |name: &String| own.iter().position(|own| own == name);
+                Some(all.iter().map(of).collect())
+            }
+            _ => None,
+        };
+        Self { place, categories }
+    }
+
+    /// Of each category, what the model has for its own, or for any that it does not tell apart.
+    fn of_each<T: Copy>(&self, own: Vec<T>, other: T) -> Vec<T> {
+        let Some(categories) = &self.categories else {
+            return own;
+        };
+        let each = categories.iter();
+        each.map(|place| {
+            place
+                .and_then(|place| own.get(place).copied())
+                .unwrap_or(other)
+        })
+        .collect()
+    }
+
+    /// Where one of the model's own stands.
+    fn category(&self, own: u32) -> u32 {
+        let place = self.categories.as_ref().and_then(|categories| {
+            let mut categories = categories.iter();
+            categories.position(|place| *place == Some(own as usize))
+        });
+        place.map_or(own, |place| place as u32)
+    }
 }
 
 impl Wider<'_> {
@@ -171,20 +229,35 @@ impl Wider<'_> {
 
     /// Of each input of all, what the model has for it, or what says nothing.
     fn each<T>(&self, own: Vec<T>, nothing: impl Fn(&InputField) -> T) -> Vec<T> {
-        let mut own: Vec<Option<T>> = own.into_iter().map(Some).collect();
-        let pairs = self.used.iter().zip(self.inputs);
-        let each = pairs.map(|(place, input)| {
-            let slot = self.own.iter().position(|used| used == place);
-            let known = slot.and_then(|slot| own.get_mut(slot)?.take());
-            known.unwrap_or_else(|| nothing(input))
-        });
-        each.collect()
+        let mut each: Vec<Option<T>> = self.inputs.iter().map(|_| None).collect();
+        for (known, own) in own.into_iter().zip(&self.own) {
+            if let Some(slot) = own.place.and_then(|place| each.get_mut(place)) {
+                *slot = Some(known);
+            }
+        }
+        let pairs = each.into_iter().zip(self.inputs);
+        pairs
+            .map(|(known, input)| known.unwrap_or_else(|| nothing(input)))
+            .collect()
     }
 
     fn linear(&self, linear: Linear) -> Linear {
+        let transforms = linear.transforms.into_iter().zip(&self.own);
+        let transforms = transforms.map(|(transform, own)| match transform {
+            Transform::Categorical {
+                impute,
+                effects,
+                other,
+            } => Transform::Categorical {
+                impute: own.category(impute),
+                effects: own.of_each(effects, other),
+                other,
+            },
+            numeric @ Transform::Numeric { .. } => numeric,
+        });
         Linear {
             intercept: linear.intercept,
-            transforms: self.each(linear.transforms, |input| match &input.categories {
+            transforms: self.each(transforms.collect(), |input| match &input.categories {
                 None => Transform::Numeric {
                     impute: 0.0,
                     mean: 0.0,
@@ -201,9 +274,17 @@ impl Wider<'_> {
     }
 
     fn densities(&self, densities: Densities) -> Densities {
+        let terms = densities.terms.into_iter().zip(&self.own);
+        let terms = terms.map(|(term, own)| match term {
+            Density::Categorical { terms, other } => Density::Categorical {
+                terms: own.of_each(terms, other),
+                other,
+            },
+            ranges @ Density::Ranges { .. } => ranges,
+        });
         Densities {
             base: densities.base,
-            terms: self.each(densities.terms, |input| match &input.categories {
+            terms: self.each(terms.collect(), |input| match &input.categories {
                 None => Density::Ranges {
                     cuts: Vec::new(),
                     terms: vec![0.0],
@@ -217,18 +298,22 @@ impl Wider<'_> {
     }
 
     fn trees(&self, mut trees: Trees) -> Option<Trees> {
-        let places: Option<Vec<u32>> = self
-            .own
-            .iter()
-            .map(|place| {
-                let slot = self.used.iter().position(|used| used == place)?;
-                u32::try_from(slot).ok()
-            })
-            .collect();
-        let places = places?;
         for node in trees.trees.iter_mut().flat_map(|tree| &mut tree.nodes) {
-            if let Node::Split(split) = node {
-                split.input = *places.get(split.input as usize)?;
+            let Node::Split(split) = node else {
+                continue;
+            };
+            let own = self.own.get(split.input as usize)?;
+            split.input = u32::try_from(own.place?).ok()?;
+            if let (Test::Among { categories, other }, Some(all)) =
+                (&mut split.test, &own.categories)
+            {
+                let goes_left = |place: &Option<usize>| match place {
+                    Some(place) => categories.binary_search(&(*place as u32)).is_ok(),
+                    None => *other,
+                };
+                let all = (0_u32..).zip(all);
+                let left = all.filter(|(_, place)| goes_left(place));
+                *categories = left.map(|(category, _)| category).collect();
             }
         }
         Some(trees)

@@ -17,6 +17,7 @@ fn params(algorithm: Algorithm) -> Json {
     match algorithm {
         Algorithm::RandomForest => json!({"trees": 12}),
         Algorithm::GradientBoosting => json!({"budget": 0.3}),
+        Algorithm::HistogramBoosting => json!({"trees": 20}),
         _ => json!({}),
     }
 }
@@ -108,7 +109,11 @@ fn every_regression_is_the_same_in_a_graph() {
         );
         assert!(off < 1e-12, "{algorithm:?}: {off}");
     }
-    for algorithm in [Algorithm::LinearRegression, Algorithm::GradientBoosting] {
+    for algorithm in [
+        Algorithm::LinearRegression,
+        Algorithm::GradientBoosting,
+        Algorithm::HistogramBoosting,
+    ] {
         let off = off(&titanic(), algorithm, "Fare", Task::Regression);
         assert!(off < 1e-12, "{algorithm:?}: {off}");
     }

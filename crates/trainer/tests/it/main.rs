@@ -16,6 +16,7 @@ mod csv_corpus;
 mod explanations;
 mod exported;
 mod generalised_linear;
+mod histogram_boosting;
 mod imports;
 mod inference;
 mod naive_bayes;

@@ -70,6 +70,9 @@ fn spec(algorithm: Algorithm, task: Task) -> domain::training_runs::TrainingSpec
     let params = match algorithm {
         Algorithm::RandomForest => json!({"trees": 20}),
         Algorithm::GradientBoosting => json!({"budget": 0.4}),
+        Algorithm::HistogramBoosting => {
+            json!({"trees": 40, "row_share": 0.8, "feature_share": 0.5})
+        }
         _ => json!({}),
     };
     let target = match task {

@@ -9,7 +9,7 @@ use model::{Predictor, Value};
 use serde_json::json;
 
 use super::*;
-use crate::features::Features;
+use crate::features::{Features, Rules};
 use crate::package::package;
 use crate::prepare::Prepared;
 use crate::split::split;
@@ -32,7 +32,12 @@ fn both_of(task: Task, content: &[u8], target: &str, budget: f64) -> (Vec<f64>, 
     let values = &learned.values;
     let usable: Vec<u32> = (0..table.rows as u32).collect();
     let train = split(table.rows as u32, 0.2, 0).train;
-    let features = Features::fit(Prepared::same(&table), &train, &mut |_| {});
+    let features = Features::fit(
+        Prepared::same(&table),
+        &train,
+        Rules::default(),
+        &mut |_| {},
+    );
     let count = train.len() as f64;
     let mean = train.iter().map(|&row| values[row as usize]).sum::<f64>() / count;
     let squares = train

@@ -1,10 +1,11 @@
 //! One tree, from its root down: each node is split where that gains most, over the bins of its rows.
 
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
-use super::bins::{Bins, Column, MISSING};
 use super::goal::{Goal, Sums};
+use crate::fit::bins::{Bins, Column, MISSING};
+use crate::fit::draw::below;
 
 /// How far a tree grows.
 #[derive(Clone, Copy, Debug)]
@@ -240,11 +241,6 @@ impl<'a> Grower<'a> {
         rows[left..].copy_from_slice(&self.aside);
         left
     }
-}
-
-/// A place among so many, each as likely as any other.
-fn below(random: &mut ChaCha20Rng, count: usize) -> usize {
-    ((u128::from(random.next_u64()) * count as u128) >> 64) as usize
 }
 
 /// The best split of a feature.

@@ -2,9 +2,9 @@
 
 use model::{Node, Split, Tree};
 
-use super::bins::Bins;
 use super::goal::Goal;
 use super::grower::{Grown, GrownNode};
+use crate::fit::bins::Bins;
 
 /// A tree of the forest.
 pub(super) struct Stand {

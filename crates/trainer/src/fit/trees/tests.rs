@@ -7,7 +7,7 @@ use domain::training_runs::TrainingSpec;
 use serde_json::json;
 
 use super::*;
-use crate::features::Features;
+use crate::features::{Features, Rules};
 use crate::prepare::Prepared;
 use crate::table;
 use crate::target::Target;
@@ -31,7 +31,12 @@ fn fit(forest: &Forest, until: Option<Instant>) -> (Result<Fitted, RunError>, St
     let mut table = table::load(file.path(), DataFormat::Csv, &spec, false, &mut |_| {}).unwrap();
     let target = Target::take(&mut table, &spec).unwrap();
     let train: Vec<u32> = (0..300).collect();
-    let features = Features::fit(Prepared::same(&table), &train, &mut |_| {});
+    let features = Features::fit(
+        Prepared::same(&table),
+        &train,
+        Rules::default(),
+        &mut |_| {},
+    );
     let rows = Rows {
         features: &features,
         target: &target.values,
