@@ -89,6 +89,14 @@ async fn every_algorithm_becomes_a_version_that_answers() {
             body!({"budget": 0.5}),
             body!({"budget": 0.5, "seed": 42}),
         ),
+        (
+            "histogram_boosting",
+            body!({"trees": 40, "learning_rate": 0.2}),
+            body!({
+                "trees": 40, "learning_rate": 0.2, "max_leaves": 31, "min_leaf_rows": 20, "penalty": 1.0,
+                "row_share": 1.0, "feature_share": 1.0, "seed": 42,
+            }),
+        ),
     ] {
         let runs = format!("{PROJECT}/training-runs");
         let asked = spec(algorithm, params);
@@ -97,7 +105,13 @@ async fn every_algorithm_becomes_a_version_that_answers() {
         let path = format!("/training-runs/{}", run["id"].as_str().unwrap());
         let run = ended(async || get(&app, &key, &path).await).await;
         assert_eq!(run["status"], "succeeded", "{run}");
-        let is_trees = ["decision_tree", "random_forest", "gradient_boosting"].contains(&algorithm);
+        let is_trees = [
+            "decision_tree",
+            "random_forest",
+            "gradient_boosting",
+            "histogram_boosting",
+        ]
+        .contains(&algorithm);
         let has_log_link = ["poisson", "gamma", "tweedie"].contains(&algorithm);
         let evaluation = &run["evaluation"];
         assert_eq!(

@@ -118,6 +118,7 @@ async fn a_classifier_is_trained_deployed_and_answers_in_every_dialect() {
         "naive_bayes",
         "random_forest",
         "gradient_boosting",
+        "histogram_boosting",
     ] {
         let run = ground.train(survival(algorithm)).await;
         assert_eq!(run["status"], "succeeded", "{run}");
@@ -141,7 +142,13 @@ async fn a_classifier_is_trained_deployed_and_answers_in_every_dialect() {
         );
         ground.deploy(algorithm).await;
         answers(&ground, algorithm).await;
-        if ["logistic_regression", "gradient_boosting"].contains(&algorithm) {
+        if [
+            "logistic_regression",
+            "gradient_boosting",
+            "histogram_boosting",
+        ]
+        .contains(&algorithm)
+        {
             explained(&ground, algorithm).await;
         }
     }
@@ -282,7 +289,7 @@ async fn what_a_target_can_not_be_is_named() {
         (
             body!({"algorithm": "ridge"}),
             "/algorithm",
-            "auto, logistic_regression, naive_bayes, k_nearest_neighbors, decision_tree, random_forest, gradient_boosting",
+            "auto, logistic_regression, naive_bayes, k_nearest_neighbors, decision_tree, random_forest, gradient_boosting, histogram_boosting",
         ),
         (
             body!({"algorithm": "logistic_regression", "task": "regression"}),

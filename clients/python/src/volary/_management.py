@@ -121,9 +121,9 @@ class TrainingRuns(Resource[PortT]):
             target: the column to predict.
             model: the model that gets a further version; made when it is new.
             task: `regression` or `classification`; judged by the target's values unless told.
-            algorithm: `auto`, `k_nearest_neighbors`, `decision_tree`, `random_forest` or `gradient_boosting`; for a
-                regression also `linear_regression`, `ridge`, `lasso`, `elastic_net`, `poisson`, `gamma` or `tweedie`,
-                for a classification also `logistic_regression` or `naive_bayes`.
+            algorithm: `auto`, `k_nearest_neighbors`, `decision_tree`, `random_forest`, `gradient_boosting` or
+                `histogram_boosting`; for a regression also `linear_regression`, `ridge`, `lasso`, `elastic_net`,
+                `poisson`, `gamma` or `tweedie`, for a classification also `logistic_regression` or `naive_bayes`.
             dataset_version: the latest unless told.
             features: columns to learn from; all others than the target unless told.
             preprocessing: by column, what is not to be done as usual, such as `{"city": {"encode": "target"}}` or

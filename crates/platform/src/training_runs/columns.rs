@@ -335,7 +335,7 @@ mod tests {
         assert!(
             found[0]
                 .1
-                .contains("auto, logistic_regression, naive_bayes, k_nearest_neighbors, decision_tree, random_forest, gradient_boosting")
+                .contains("auto, logistic_regression, naive_bayes, k_nearest_neighbors, decision_tree, random_forest, gradient_boosting, histogram_boosting")
         );
     }
 

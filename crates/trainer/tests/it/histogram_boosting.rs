@@ -1,7 +1,7 @@
 //! Boosting of trees that grow leaf by leaf over histograms.
 
 use domain::models::Task;
-use domain::training_runs::{Algorithm, LogLevel, SplitMethod, TrainingSpec};
+use domain::training_runs::{Algorithm, LogLevel, Recipe, SplitMethod, TrainingSpec};
 use model::{Body, Link, Node, Predictor, Score, Trees, check_row, decode};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -163,6 +163,90 @@ fn categories_are_put_in_another_order_where_another_column_says_so() {
     row.insert("category".to_owned(), json!("never seen"));
     let row = check_row(&predictor, None, &row).unwrap();
     assert!(predictor.number(&row).unwrap().is_finite());
+}
+
+#[test]
+fn very_many_categories_share_bins() {
+    let rows = (0..40_000_u32).map(|row| {
+        let category = row % 10_000;
+        format!("c{category},{},{}", row % 7, category / 100 + row % 3)
+    });
+    let file = csv("category,n,y", rows);
+    let trained = file.train(&of("y", json!({"trees": 20}))).unwrap();
+    let categories = trained.signature.inputs[0].categories.as_ref().unwrap();
+    assert_eq!(categories.len(), 254);
+    // As many as are asked for.
+    let mut spec = of("y", json!({"trees": 50, "learning_rate": 0.3}));
+    spec.preprocessing =
+        serde_json::from_value(json!({"category": {"max_categories": 1000}})).unwrap();
+    let trained = file.train(&spec).unwrap();
+    let categories = trained
+        .signature
+        .inputs
+        .iter()
+        .find(|input| input.name == "category");
+    assert_eq!(
+        categories.unwrap().categories.as_ref().unwrap().len(),
+        1_000
+    );
+}
+
+/// A weighted sum tells fewer categories apart than trees do.
+#[test]
+fn what_answers_together_with_a_weighted_sum_says_what_both_say() {
+    let rows = (0..2_400_u32).map(|row| {
+        let (category, x) = (row * 7 % 120, row * 31 % 97);
+        format!("c{category},{x},{}", category * 13 % 29 + x / 7)
+    });
+    let file = csv("category,x,y", rows);
+    let spec = spec_of(Algorithm::Auto, "y", json!({}));
+    let train = |members: Json| {
+        let recipe = Recipe {
+            algorithm: Algorithm::Auto,
+            params: json!({ "members": members }).as_object().unwrap().clone(),
+            train_rows: 1_920,
+        };
+        trainer::train_again(&file.path(), file.format, &spec, &recipe, &mut |_| {}).unwrap()
+    };
+    let member = |algorithm: &str, weight: f64| json!({"algorithm": algorithm, "params": {}, "weight": weight});
+    for other in ["ridge", "decision_tree"] {
+        let both = train(json!([
+            member(other, 0.4),
+            member("histogram_boosting", 0.6)
+        ]));
+        let turned = train(json!([
+            member("histogram_boosting", 0.6),
+            member(other, 0.4)
+        ]));
+        let inputs = &both.signature.inputs;
+        assert_eq!(inputs[0].categories.as_ref().unwrap().len(), 120);
+        let alone = |algorithm| file.train(&spec_of(algorithm, "y", json!({}))).unwrap();
+        let weighed = alone(Algorithm::named(other).unwrap());
+        let boosted = alone(Algorithm::HistogramBoosting);
+        assert_eq!(
+            weighed.signature.inputs[0]
+                .categories
+                .as_ref()
+                .unwrap()
+                .len(),
+            50
+        );
+        let predictor = |trained: &Trained| Predictor::new(&decode(&trained.artifact).unwrap());
+        let said = |predictor: &Predictor, row: &serde_json::Map<String, Json>| {
+            let row = check_row(predictor, None, row).unwrap();
+            predictor.number(&row).unwrap()
+        };
+        let of = [&both, &turned, &weighed, &boosted].map(predictor);
+        for row in requests(&file, &both).iter().step_by(5) {
+            let [both, turned, weighed, boosted] =
+                [0, 1, 2, 3].map(|place: usize| said(&of[place], row));
+            assert!(
+                (both - (0.4 * weighed + 0.6 * boosted)).abs() < 1e-9,
+                "{row:?}"
+            );
+            assert!((both - turned).abs() < 1e-9, "{row:?}");
+        }
+    }
 }
 
 #[test]

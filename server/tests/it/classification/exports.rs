@@ -44,6 +44,7 @@ async fn what_is_downloaded_is_imported_again_and_answers_the_same() {
     ground.upload("passengers", PASSENGERS).await;
     for algorithm in [
         "gradient_boosting",
+        "histogram_boosting",
         "logistic_regression",
         "k_nearest_neighbors",
     ] {

@@ -36,11 +36,13 @@ async fn a_run_is_made_again_byte_by_byte() {
         fare("tweedie", 1),
         fare("random_forest", 1),
         fare("gradient_boosting", 1),
+        fare("histogram_boosting", 1),
         fare("auto", 1),
         survival("logistic_regression"),
         survival("naive_bayes"),
         survival("decision_tree"),
         survival("gradient_boosting"),
+        survival("histogram_boosting"),
         survival("auto"),
     ];
     for mut spec in specs {

@@ -10,8 +10,16 @@ use crate::fit::bins::{Column, MISSING};
 pub(super) struct Side([u64; 4]);
 
 impl Side {
+    fn all() -> Self {
+        Self([u64::MAX; 4])
+    }
+
     fn insert(&mut self, bin: u8) {
         self.0[usize::from(bin) / 64] |= 1 << (bin % 64);
+    }
+
+    fn remove(&mut self, bin: u8) {
+        self.0[usize::from(bin) / 64] &= !(1 << (bin % 64));
     }
 
     #[inline]
@@ -209,12 +217,16 @@ impl<const W: usize> Search<'_, W> {
             }
         }
         let (begin, end, sums) = found?;
-        let is_most = self.is_most(&sums, total);
-        let mut left = Side::default();
-        for bin in 0..=MISSING {
-            let place = present.iter().position(|(_, other)| *other == bin);
-            if place.map_or(is_most, |place| (begin..end).contains(&place)) {
-                left.insert(bin);
+        let mut left = if self.is_most(&sums, total) {
+            Side::all()
+        } else {
+            Side::default()
+        };
+        for (place, (_, bin)) in present.iter().enumerate() {
+            if (begin..end).contains(&place) {
+                left.insert(*bin);
+            } else {
+                left.remove(*bin);
             }
         }
         Some(Branch {

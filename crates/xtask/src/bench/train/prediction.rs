@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::report::{Comparison, Report};
 use super::runner::{Runner, asked};
@@ -39,7 +40,7 @@ pub(super) fn measure(
         ["prediction.parquet", "rows.json", "model.onnx"].map(|name| runner.file(name));
     runner.script(&["boosting.py", "make", &table, ROWS, COLUMNS])?;
     runner.script(&["prediction.py", "rows", &table, &rows, PREDICTED])?;
-    let artifact = speed::fit(runner, &table, "gradient_boosting")?.artifact;
+    let artifact = speed::fit(runner, &table, "gradient_boosting", &json!({}))?.artifact;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let told = asked(&program, &[&artifact, &rows, &onnx])?;
