@@ -21,6 +21,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::bins::Bins;
 use super::order::Order;
+use super::trees::room;
 use super::{Fit, Fits, Fitted, Rows, Told, TreesFit, threads};
 use crate::failure::{failure, out_of_memory};
 use grower::{Ground, Limits};
@@ -97,7 +98,12 @@ impl HistogramBoosting {
         };
         let boosting = Boosting::<W>::new(self, ground, objective, scale, threads);
         let trees = self.rounds(boosting.scores(), tell);
-        let mut fits = boost(boosting, (trees, rows.until), &pool, tell)?;
+        let until = Until {
+            trees,
+            time: rows.until,
+            room: room(rows.memory_mb),
+        };
+        let mut fits = boost(boosting, until, &pool, tell)?;
         let is_split = |fit: &TreesFit| fit.gains.iter().any(|(_, splits)| *splits > 0);
         if !fits.iter().any(is_split) {
             return Err(failure(
@@ -179,17 +185,35 @@ impl HistogramBoosting {
     }
 }
 
-/// Round by round, until the time is over.
+/// What ends the rounds, if nothing else does.
+struct Until {
+    trees: usize,
+    time: Option<Instant>,
+    /// Bytes that the trees may take in a file.
+    room: f64,
+}
+
+/// Round by round.
 fn boost<const W: usize>(
     mut boosting: Boosting<'_, W>,
-    (trees, until): (usize, Option<Instant>),
+    Until { trees, time, room }: Until,
     pool: &ThreadPool,
     tell: &mut dyn FnMut(Told),
 ) -> Result<Vec<TreesFit>, RunError> {
     for round in 0..trees {
-        if round > 0 && until.is_some_and(|until| Instant::now() > until) {
+        if round > 0 && time.is_some_and(|time| Instant::now() > time) {
             tell(Told::Warn(format!(
                 "growing ended early, after {round} of {trees} trees, since its time is over: raise budget.seconds"
+            )));
+            break;
+        }
+        let bytes = boosting.bytes() as f64;
+        if round > 0 && bytes * (round + 1) as f64 / round as f64 > room {
+            tell(Told::Warn(format!(
+                "growing ended early, after {round} of {trees} trees, since they take {:.0} MB, and there is room for {:.0} MB: lower \
+                 params.max_leaves, or raise budget.memory_mb",
+                bytes / 1e6,
+                room / 1e6
             )));
             break;
         }

@@ -100,7 +100,7 @@ impl Fit for Forest {
 }
 
 /// Bytes that the trees may take in a file.
-fn room(memory_mb: u32) -> f64 {
+pub(super) fn room(memory_mb: u32) -> f64 {
     let memory = f64::from(memory_mb) * f64::from(1 << 20) / 2.0;
     (ROOM * MAX_BYTES as f64).min(memory / COPIES)
 }

@@ -198,7 +198,7 @@ fn auto_takes_what_has_the_lowest_log_loss() {
     let alone = candidates
         .iter()
         .filter(|tried| tried.algorithm != Algorithm::Auto);
-    assert_eq!(alone.count(), 12);
+    assert_eq!(alone.count(), 15);
     assert_eq!(candidates[0].algorithm, trained.algorithm);
     for tried in candidates {
         assert_eq!(tried.metric, Metric::LogLoss);

@@ -108,6 +108,23 @@ fn every_algorithm_makes_the_same_bytes_on_one_thread_and_on_several() {
 }
 
 #[test]
+fn rows_that_are_worth_a_thread_make_the_same_trees_on_one() {
+    let file = table(40_000);
+    for task in Task::ALL {
+        let mut spec = spec(Algorithm::HistogramBoosting, task);
+        spec.params = json!({"trees": 4, "feature_share": 0.9})
+            .as_object()
+            .cloned();
+        let first = file.train(&spec).unwrap();
+        let alone = on_one_processor(|| file.train(&spec).unwrap());
+        same(&first, &alone, task.as_str());
+        // Histograms that there is no room for are made again.
+        spec.budget.memory_mb = 256;
+        same(&first, &file.train(&spec).unwrap(), "little memory");
+    }
+}
+
+#[test]
 fn what_auto_has_chosen_is_trained_again_without_the_search() {
     let file = table(400);
     for task in Task::ALL {

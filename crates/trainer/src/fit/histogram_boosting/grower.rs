@@ -84,6 +84,8 @@ pub(super) struct Grower<const W: usize> {
     /// Of threads that help, all of them empty.
     spare: Vec<Histogram<W>>,
     features: Vec<usize>,
+    /// See [`Search::noise`].
+    noise: f64,
 }
 
 impl<const W: usize> Grower<W> {
@@ -96,6 +98,25 @@ impl<const W: usize> Grower<W> {
             made: 0,
             spare: (0..helpers).map(|_| empty(ground.matrix)).collect(),
             features: (0..ground.columns.len()).collect(),
+            noise: 0.0,
+        }
+    }
+
+    /// Of the rows that are there; where there are no categories, nobody asks.
+    fn noise(&self, ground: Ground<'_>, unit: &Unit) -> f64 {
+        if !ground.columns.iter().any(Column::is_categorical) {
+            return 0.0;
+        }
+        let (mut squares, mut curvature) = (0.0, 0.0);
+        for &row in &self.rows {
+            let row = unit.read(&self.values[row as usize]);
+            squares += row.gradient * row.gradient;
+            curvature += row.curvature;
+        }
+        if curvature > 0.0 {
+            squares / curvature
+        } else {
+            0.0
         }
     }
 
@@ -111,6 +132,9 @@ impl<const W: usize> Grower<W> {
         for &row in &self.rows {
             add(&mut sums, &self.values[row as usize]);
         }
+        self.noise = self.noise(ground, unit);
+        // What is drawn goes by the tree, not by the ones that were grown here before.
+        self.features.sort_unstable();
         let mut root = Open {
             begin: 0,
             end: self.rows.len(),
@@ -122,7 +146,7 @@ impl<const W: usize> Grower<W> {
         if root.is_large(limits) && limits.leaves > 1 {
             root.histogram = Some(self.filled(ground, &root, &mut []));
             let features = self.draw(limits, random);
-            root.best = root.look(ground, unit, &features);
+            root.best = root.look(ground, (unit, self.noise), &features);
         }
         let mut nodes = vec![GrownNode::Leaf(0.0)];
         let mut open = vec![root];
@@ -220,6 +244,7 @@ impl<const W: usize> Grower<W> {
         larger.histogram = Some(of_rest);
         let is_looked_at = smaller.is_large(ground.limits);
         let own = &*smaller;
+        let unit = (unit, self.noise);
         let (best, best_of_larger) = rayon::join(
             || own.look(ground, unit, of_smaller).filter(|_| is_looked_at),
             || {
@@ -335,12 +360,18 @@ impl<const W: usize> Open<W> {
     }
 
     /// The best split over these features.
-    fn look(&self, ground: Ground<'_>, unit: &Unit, features: &[usize]) -> Option<Branch<W>> {
+    fn look(
+        &self,
+        ground: Ground<'_>,
+        (unit, noise): (&Unit, f64),
+        features: &[usize],
+    ) -> Option<Branch<W>> {
         let histogram = self.histogram.as_ref()?;
         let search = Search {
             unit,
             limits: &ground.limits,
             total: self.sums,
+            noise,
         };
         let best =
             |&feature: &usize| search.best(feature, &ground.columns[feature], &histogram[feature]);

@@ -107,3 +107,63 @@ pub(super) fn subtract<const W: usize>(node: &mut Histogram<W>, branch: &Histogr
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As good as drawn at random.
+    fn drawn(place: u64) -> u64 {
+        let mixed = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
+    }
+
+    fn matrix(rows: usize, blocks: u64) -> Matrix {
+        let block = |block: u64| -> Block {
+            let row = |row: usize| {
+                std::array::from_fn(|lane| {
+                    drawn(row as u64 * 64 + block * BLOCK as u64 + lane as u64) as u8
+                })
+            };
+            (0..rows).map(row).collect()
+        };
+        Matrix {
+            blocks: (0..blocks).map(block).collect(),
+        }
+    }
+
+    fn filled(matrix: &Matrix, rows: &[u32], values: &[Lanes<2>], helpers: usize) -> Histogram<2> {
+        let mut spare: Vec<Histogram<2>> = (0..helpers).map(|_| empty(matrix)).collect();
+        let mut histogram = empty(matrix);
+        fill(&mut histogram, matrix, rows, values, &mut spare);
+        assert!(spare.iter().all(|spare| *spare == empty(matrix)));
+        histogram
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// Whoever helps, and whether rows are added up or what others have is taken away.
+        #[test]
+        fn a_histogram_is_the_same_however_it_is_made(
+            rows in 1..30_000_usize,
+            blocks in 1..4_u64,
+            helpers in 0..4_usize,
+            part in 1..9_u64,
+        ) {
+            let matrix = matrix(rows, blocks);
+            let values: Vec<Lanes<2>> = (0..rows as u64)
+                .map(|row| [drawn(row) as i64 - (1 << 30), drawn(row + 7) as i64])
+                .collect();
+            let (left, right): (Vec<u32>, Vec<u32>) =
+                (0..rows as u32).partition(|row| drawn(u64::from(*row)).is_multiple_of(part));
+            let all: Vec<u32> = (0..rows as u32).collect();
+            let mut whole = filled(&matrix, &all, &values, helpers);
+            prop_assert!(whole == filled(&matrix, &all, &values, 0));
+            subtract(&mut whole, &filled(&matrix, &left, &values, helpers));
+            prop_assert!(whole == filled(&matrix, &right, &values, 0));
+        }
+    }
+}

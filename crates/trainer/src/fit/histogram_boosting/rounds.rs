@@ -20,6 +20,8 @@ pub(super) struct Boosting<'a, const W: usize> {
     /// One for each score, but no more than there are threads.
     growers: Vec<Grower<W>>,
     fits: Vec<TreesFit>,
+    /// Of each score, what its trees take in a file.
+    bytes: Vec<usize>,
     learning_rate: f64,
     row_share: f64,
     seed: u64,
@@ -64,6 +66,7 @@ impl<'a, const W: usize> Boosting<'a, W> {
                 .map(|_| Grower::new(ground, rows, helpers))
                 .collect(),
             fits: bases.iter().map(fit).collect(),
+            bytes: vec![0; bases.len()],
             objective,
             learning_rate: boosting.learning_rate,
             row_share: boosting.row_share,
@@ -84,13 +87,15 @@ impl<'a, const W: usize> Boosting<'a, W> {
         let mut is_over = true;
         for first in (0..self.scores.len()).step_by(side_by_side) {
             let scores = self.scores[first..].par_iter_mut().take(side_by_side);
-            let fits = self.fits[first..].par_iter_mut();
+            let fits = self.fits[first..]
+                .par_iter_mut()
+                .zip(&mut self.bytes[first..]);
             let growers = self.growers.par_iter_mut();
             let (ground, objective) = (self.ground, &self.objective);
             let (learning_rate, std) = (self.learning_rate, self.scale.1);
             let stream = |place: usize| random(self.seed, round * STREAMS + 1 + place as u64);
             let are_split = growers.zip(scores).zip(fits).enumerate();
-            let are_split = are_split.map(|(place, ((grower, scores), fit))| {
+            let are_split = are_split.map(|(place, ((grower, scores), (fit, bytes)))| {
                 let place = first + place;
                 let unit = objective.values(place, scores, &levels, &mut grower.values);
                 grower.rows.clear();
@@ -116,6 +121,7 @@ impl<'a, const W: usize> Boosting<'a, W> {
                     }
                 }
                 let tree = grown.tree(ground.columns, learning_rate * std);
+                *bytes += tree.bytes();
                 fit.trees.trees.push(tree);
                 grown.count(&mut fit.gains);
                 true
@@ -137,6 +143,11 @@ impl<'a, const W: usize> Boosting<'a, W> {
         let rows = 0..self.objective.rows() as u32;
         let (rows, others) = rows.partition(|_| random.next_u32() <= below);
         Some(Drawn { rows, others })
+    }
+
+    /// What the trees take in a file.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.iter().sum()
     }
 
     /// How many trees there are, and how many leaves they have.
