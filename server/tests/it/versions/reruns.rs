@@ -86,7 +86,7 @@ async fn a_run_is_made_again_byte_by_byte() {
     let count = rows
         .filter(|row| row["action"] == "model_version.reproduced")
         .count();
-    assert_eq!(count, 12);
+    assert_eq!(count, 14);
 }
 
 #[tokio::test]
