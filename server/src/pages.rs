@@ -4,7 +4,7 @@ pub mod thread;
 mod watch;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use app::context::RequestContext;
 use axum::Router;
@@ -56,15 +56,17 @@ pub fn options(http: &HttpConfig, bound: SocketAddr) -> LeptosOptions {
         .build()
 }
 
-/// Every page of the dashboard.
-pub fn listing() -> Vec<AxumRouteListing> {
-    generate_route_list(app::App)
+/// Every page of the dashboard. They are listed once: meanwhile Leptos keeps every resource of the process from loading, and a page
+/// that another server in it renders just then would wait for ever.
+pub fn listing() -> &'static [AxumRouteListing] {
+    static LISTING: OnceLock<Vec<AxumRouteListing>> = OnceLock::new();
+    LISTING.get_or_init(|| generate_route_list(app::App))
 }
 
 /// Pages and server functions; [`context`] must be around them.
 pub fn router(state: &AppState) -> Router<AppState> {
     let options = state.leptos.clone();
-    Router::new().leptos_routes_with_context(state, listing(), provide, move || {
+    Router::new().leptos_routes_with_context(state, listing().to_vec(), provide, move || {
         app::shell(options.clone())
     })
 }

@@ -178,16 +178,26 @@ fn measure(
     );
     report.add("volary, paced", Figure::paced(&paced));
 
-    for contender in limits.iter().chain(peers) {
-        let running = contender.start()?;
-        let loaded = load(&running, contender, None, 1)?;
-        report.add(contender.name, Figure::from(&loaded));
-        if contender.name == servers::AXUM {
-            let paced = paced::Args::new(&contender.url, rate, time);
+    for limit in limits {
+        let running = limit.start()?;
+        let loaded = load(&running, limit, None, 1)?;
+        report.add(limit.name, Figure::from(&loaded));
+        if limit.name == servers::AXUM {
+            let paced = paced::Args::new(&limit.url, rate, time);
             let paced = paced::measure(&paced, None)?;
             report.add("limit-axum, paced", Figure::paced(&paced));
         }
         drop(running);
+    }
+    for peer in peers {
+        // One that does not come up is no reason to lose what the others came to.
+        let measured = peer
+            .start()
+            .and_then(|running| load(&running, peer, None, 1));
+        match measured {
+            Ok(loaded) => report.add(peer.name, Figure::from(&loaded)),
+            Err(error) => println!("  {:<22} not measured: {error:#}", peer.name),
+        }
     }
     if let Some(rows) = peers::batch(workspace, time)? {
         report.add("scikit-learn, batch", Figure::rows(rows));

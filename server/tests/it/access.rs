@@ -49,7 +49,7 @@ fn routed() -> BTreeSet<(String, String)> {
                     .collect::<Vec<_>>()
             });
     let pages = pages::listing()
-        .into_iter()
+        .iter()
         .map(|page| ("GET".to_owned(), page.path().to_owned()));
     let others = UNDOCUMENTED
         .into_iter()
